@@ -1,0 +1,43 @@
+"""The `bgpilot` command: a group whose sub-commands other packages register.
+
+They are entry points of the group `bgpilot.commands`, so that shared code never imports a
+service, and a command's modules are loaded only when it is the one that runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+
+import click
+
+from shared.errors import UserError
+from shared.version import version
+
+_GROUP = "bgpilot.commands"
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(metadata.entry_points(group=_GROUP).names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for entry in metadata.entry_points(group=_GROUP, name=cmd_name):
+            command: click.Command = entry.load()
+            return command
+        return None
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(), prog_name="bgpilot")
+def cli() -> None:
+    """A control room for network edges that speak BGP."""
+
+
+def main() -> None:
+    """Entry point: errors meant for a person are one sentence on standard error and exit code 1."""
+    try:
+        cli()
+    except UserError as error:
+        click.echo(f"bgpilot: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,87 @@
+"""One line of structured log per event, on standard output, for our code and for libraries."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import orjson
+import structlog
+
+from shared.version import version
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+    from shared.settings import LogSettings
+
+# Libraries that tell at INFO what matters only to whoever debugs them.
+_QUIET = ("httpx", "httpcore", "alembic", "asyncio")
+
+
+def configure(service: str, settings: LogSettings) -> None:
+    """Sends structlog and the standard library's logging to standard output.
+
+    JSON lines carry `timestamp` (RFC 3339, UTC), `level`, `event`, `logger`, `service`,
+    `version` and whatever is bound in the context, such as `request_id`.
+    """
+
+    def identify(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        identify,
+    ]
+    wanted = settings.log_format or ("console" if sys.stdout.isatty() else "json")
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(_console() if wanted == "console" else _json()),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _json() -> list[Processor]:
+    def add_version(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        event["version"] = version()
+        return event
+
+    return [
+        add_version,
+        structlog.processors.dict_tracebacks,
+        structlog.processors.JSONRenderer(serializer=_dumps),
+    ]
+
+
+def _console() -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=28)]
+
+
+def _dumps(value: object, **_: object) -> str:
+    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

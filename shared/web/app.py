@@ -1,0 +1,52 @@
+"""The skeleton that every HTTP app of bgpilot stands on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from shared.version import version
+from shared.web import problem
+from shared.web.health import Check, health_endpoints
+from shared.web.requests import RequestMiddleware
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import APIRouter
+    from starlette.types import Lifespan
+
+__all__ = ["MAX_BODY_BYTES", "create_service"]
+
+MAX_BODY_BYTES = 1_000_000
+
+
+def create_service(
+    name: str,
+    *,
+    description: str,
+    lifespan: Lifespan[FastAPI],
+    endpoints: Sequence[APIRouter],
+    checks: Mapping[str, Check],
+) -> FastAPI:
+    """An inert app: nothing is opened before its lifespan runs.
+
+    It has the health endpoints, metrics, problem documents, request ids and a body limit. The
+    docs page is the gateway's alone; a service has only its `/openapi.json`.
+    """
+    app = FastAPI(
+        title=f"bgpilot {name}",
+        description=description,
+        version=version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    problem.install(app)
+    app.add_middleware(RequestMiddleware)
+    app.include_router(health_endpoints(name, checks))
+    for router in endpoints:
+        app.include_router(router)
+    return app

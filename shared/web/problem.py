@@ -1,0 +1,127 @@
+"""Errors over HTTP as RFC 9457 problem documents, the same from every service and the gateway."""
+
+from __future__ import annotations
+
+import http
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from shared.errors import BgpilotError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_TYPES = "urn:bgpilot:problem:"
+
+
+class ParameterFault(BaseModel):
+    """What is wrong with one parameter, and a value that would do where there is one."""
+
+    parameter: str
+    detail: str
+    suggestion: str | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details, with the request id and the parameters at fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str | None = None
+    errors: list[ParameterFault] = Field(default_factory=list)
+
+
+class ProblemError(BgpilotError):
+    """Raised anywhere below an endpoint to answer with a problem document."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        errors: list[ParameterFault] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.errors = errors or []
+        self.headers = dict(headers or {})
+
+
+def parameter_error(parameter: str, detail: str, suggestion: str | None = None) -> ProblemError:
+    """A 422 that names the parameter and, where one exists, the corrected value."""
+    fault = ParameterFault(parameter=parameter, detail=detail, suggestion=suggestion)
+    return ProblemError(422, "invalid-parameter", f"{parameter}: {detail}", errors=[fault])
+
+
+def install(app: FastAPI) -> None:
+    """Answers every error of this app with a problem document."""
+
+    @app.exception_handler(ProblemError)
+    async def on_problem(request: Request, error: ProblemError) -> Response:
+        return response(request, error)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> Response:
+        kind = http.HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        detail = _http_detail(request, error)
+        return response(
+            request, ProblemError(error.status_code, kind, detail, headers=error.headers)
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def on_validation(request: Request, error: RequestValidationError) -> Response:
+        faults = [_fault(item) for item in error.errors()]
+        detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
+        return response(request, ProblemError(422, "invalid-parameter", detail, errors=faults))
+
+    @app.exception_handler(Exception)
+    async def on_crash(request: Request, error: Exception) -> Response:
+        log.error("request failed", path=request.url.path, exc_info=error)
+        detail = "an unexpected error; the log line with this request id says more"
+        return response(request, ProblemError(500, "internal-error", detail))
+
+
+def response(request: Request, error: ProblemError) -> Response:
+    """The problem document for one request."""
+    problem = Problem(
+        type=_TYPES + error.kind,
+        title=http.HTTPStatus(error.status).phrase,
+        status=error.status,
+        detail=error.detail,
+        instance=request.url.path,
+        request_id=request.scope.get("request_id"),
+        errors=error.errors,
+    )
+    return JSONResponse(
+        problem.model_dump(), error.status, headers=error.headers, media_type=MEDIA_TYPE
+    )
+
+
+def _http_detail(request: Request, error: HTTPException) -> str:
+    if error.status_code == http.HTTPStatus.NOT_FOUND:
+        return f"nothing is served at {request.url.path}; /docs lists what is"
+    return str(error.detail)
+
+
+def _fault(item: Mapping[str, Any]) -> ParameterFault:
+    where = [str(part) for part in item["loc"] if part not in {"query", "path", "body", "header"}]
+    return ParameterFault(parameter=".".join(where) or "body", detail=str(item["msg"]))

@@ -1,0 +1,74 @@
+"""Runs an HTTP app until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+
+from shared.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but a signal that asked for the stop does not become the exit status."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+
+def serve(app: FastAPI, host: str, port: int, *, variable: str) -> None:
+    """Serves `app` on `host:port` until SIGINT or SIGTERM.
+
+    `variable` is the setting that a person changes when the port is taken.
+    """
+    listener = listen(host, port, variable=variable)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        # Above the clients' keep-alive expiry of 30 s, so that the client closes first.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+        ws="none",
+    )
+    server = _Server(config)
+    with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve(sockets=[listener]))
+
+
+def listen(host: str, port: int, *, variable: str) -> socket.socket:
+    """A bound TCP socket, or a UserError that says what to change."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise UserError(
+            f"cannot listen on {host}:{port}: {error.strerror}; stop what listens there "
+            f"or set {variable} to another value"
+        ) from error
+    return listener
