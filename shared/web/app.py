@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from shared.version import version
 from shared.web import problem
@@ -29,11 +30,15 @@ def create_service(
     lifespan: Lifespan[FastAPI],
     endpoints: Sequence[APIRouter],
     checks: Mapping[str, Check],
+    middleware: Sequence[Middleware] = (),
+    openapi_url: str | None = "/openapi.json",
+    max_body_bytes: int | None = MAX_BODY_BYTES,
 ) -> FastAPI:
     """An inert app: nothing is opened before its lifespan runs.
 
     It has the health endpoints, metrics, problem documents, request ids and a body limit. The
-    docs page is the gateway's alone; a service has only its `/openapi.json`.
+    docs page is the gateway's alone; a service has only its `/openapi.json`. What `middleware`
+    answers has its request id and its log line like everything else.
     """
     app = FastAPI(
         title=f"bgpilot {name}",
@@ -42,10 +47,11 @@ def create_service(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
+        openapi_url=openapi_url,
+        max_body_size=max_body_bytes,
+        middleware=[Middleware(RequestMiddleware), *middleware],
     )
     problem.install(app)
-    app.add_middleware(RequestMiddleware)
     app.include_router(health_endpoints(name, checks))
     for router in endpoints:
         app.include_router(router)

@@ -13,13 +13,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from shared.version import version
 
 Check = Callable[[], Awaitable[Mapping[str, Any]]]
-"""Says details when all is well, or raises NotReady."""
+"""Says details when all is well, or raises NotReady.
+
+A `status` among the details, such as `disabled`, stands in place of `ok`.
+"""
 
 CHECK_SECONDS = 3.0
 
 
 class NotReady(Exception):  # noqa: N818 - a state, not an error
     """This part of the service cannot do its work now; the text says why."""
+
+    def __init__(self, reason: str, **details: Any) -> None:  # noqa: ANN401 - JSON of any shape
+        super().__init__(reason)
+        self.details = details
 
 
 def health_endpoints(service: str, checks: Mapping[str, Check]) -> APIRouter:
@@ -37,7 +44,7 @@ def health_endpoints(service: str, checks: Mapping[str, Check]) -> APIRouter:
         results = dict(
             zip(names, await asyncio.gather(*(_run(checks[name]) for name in names)), strict=True)
         )
-        ready = all(result["status"] == "ok" for result in results.values())
+        ready = all(result["status"] != "not ready" for result in results.values())
         body = {"status": "ok" if ready else "not ready", "service": service, "checks": results}
         return JSONResponse(body, 200 if ready else 503, headers={"Cache-Control": "no-store"})
 
@@ -57,6 +64,6 @@ async def _run(check: Check) -> dict[str, Any]:
         async with asyncio.timeout(CHECK_SECONDS):
             return {"status": "ok", **await check()}
     except NotReady as reason:
-        return {"status": "not ready", "reason": str(reason)}
+        return {"status": "not ready", "reason": str(reason), **reason.details}
     except TimeoutError:
         return {"status": "not ready", "reason": f"no answer within {CHECK_SECONDS:.0f} s"}

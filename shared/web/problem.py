@@ -95,7 +95,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def on_crash(request: Request, error: Exception) -> Response:
-        log.error("request failed", path=request.url.path, exc_info=error)
+        log.error("request failed", path=request.scope["path"], exc_info=error)
         detail = "an unexpected error; the log line with this request id says more"
         return response(request, ProblemError(500, "internal-error", detail))
 
@@ -107,7 +107,7 @@ def response(request: Request, error: ProblemError) -> Response:
         title=http.HTTPStatus(error.status).phrase,
         status=error.status,
         detail=error.detail,
-        instance=request.url.path,
+        instance=request.scope["path"],
         request_id=request.scope.get("request_id"),
         errors=error.errors,
     )
@@ -118,7 +118,7 @@ def response(request: Request, error: ProblemError) -> Response:
 
 def _http_detail(request: Request, error: HTTPException) -> str:
     if error.status_code == http.HTTPStatus.NOT_FOUND:
-        return f"nothing is served at {request.url.path}; /docs lists what is"
+        return f"nothing is served at {request.scope['path']}; /docs lists what is"
     return str(error.detail)
 
 

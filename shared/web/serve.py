@@ -36,13 +36,24 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def serve(app: FastAPI, host: str, port: int, *, variable: str) -> None:
+def serve(
+    app: FastAPI, host: str, port: int, *, variable: str, trusted_proxies: str | None = None
+) -> None:
     """Serves `app` on `host:port` until SIGINT or SIGTERM.
 
-    `variable` is the setting that a person changes when the port is taken.
+    `variable` is the setting that a person changes when the port is taken. The client's address
+    is taken from `X-Forwarded-For` only where one of `trusted_proxies` sends it: addresses with
+    commas, the empty string for nobody, None for uvicorn's own default of loopback.
     """
     listener = listen(host, port, variable=variable)
-    config = uvicorn.Config(
+    server = _Server(configuration(app, trusted_proxies=trusted_proxies))
+    with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve(sockets=[listener]))
+
+
+def configuration(app: FastAPI, *, trusted_proxies: str | None = None) -> uvicorn.Config:
+    """How every app of bgpilot is served."""
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -52,10 +63,9 @@ def serve(app: FastAPI, host: str, port: int, *, variable: str) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
         ws="none",
+        proxy_headers=trusted_proxies != "",
+        forwarded_allow_ips=trusted_proxies,
     )
-    server = _Server(config)
-    with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(server.serve(sockets=[listener]))
 
 
 def listen(host: str, port: int, *, variable: str) -> socket.socket:
