@@ -1,0 +1,48 @@
+"""What is particular to FRR."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.routers.harness.policy import REFUSED, TAG
+from tests.routers.harness.samples import sample_routes
+from tests.routers.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    from tests.routers.harness.edge import Edge
+    from tests.routers.harness.frr import FrrBgpd
+    from tests.routers.harness.station import Station
+
+
+def test_only_the_view_after_the_policy_shows_what_the_policy_did(
+    frr_edge: Edge[FrrBgpd], station: Station
+) -> None:
+    feeder = frr_edge.feeders[0]
+    frr_edge.announce(feeder, sample_routes(feeder.asn))
+    frr_edge.settle(station)
+
+    before = station.routes(peer=feeder.address, rib="adj_in_pre")
+    after = station.routes(peer=feeder.address, rib="adj_in_post")
+    assert {r["prefix"] for r in before} - {r["prefix"] for r in after} == {REFUSED}
+    assert not any(TAG in route["communities"] for route in before)
+    assert all(TAG in route["communities"] for route in after)
+    assert {route["local_pref"] for route in after} == {222}
+
+
+def test_the_router_goes_by_its_own_name_and_its_peers_by_what_they_opened_with(
+    frr_edge: Edge[FrrBgpd], station: Station
+) -> None:
+    for feeder in frr_edge.feeders:
+        peer = eventually(partial(station.check_peer, feeder.address, "up"))
+        assert (peer["asn"], peer["bgp_id"]) == (feeder.asn, feeder.address)
+    assert [router["name"] for router in station.routers()] == [frr_edge.router.hostname]
+
+
+def test_a_peer_that_never_came_up_is_not_up(frr_edge: Edge[FrrBgpd], station: Station) -> None:
+    # FRR sends a Peer Down for it at each connection, with BGP identifier 0.0.0.0.
+    for feeder in frr_edge.feeders:
+        eventually(partial(station.check_peer, feeder.address, "up"))
+    (ghost,) = frr_edge.router.peers.keys() - {feeder.address for feeder in frr_edge.feeders}
+    up = {peer["address"] for peer in station.peers() if peer["state"] == "up"}
+    assert ghost not in up
