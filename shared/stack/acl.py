@@ -109,7 +109,8 @@ def read(directory: Path) -> list[Entry]:
 
 
 def _write(directory: Path, entries: Sequence[Entry]) -> None:
-    if sys.platform != "linux":
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
     raw = struct.pack("<I", _VERSION) + b"".join(_ENTRY.pack(*entry) for entry in entries)
-    os.setxattr(directory, _ATTRIBUTE, raw)
+    if sys.platform == "linux":
+        os.setxattr(directory, _ATTRIBUTE, raw)
+    else:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))

@@ -18,6 +18,7 @@ import stat
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import structlog
@@ -26,6 +27,9 @@ from shared.errors import UserError
 from shared.stack import leash
 from shared.stack.account import Account, current
 from shared.stack.tuning import server_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 log = structlog.get_logger()
 
@@ -101,23 +105,25 @@ class EmbeddedPostgres:
         self._remove_stale_locks()
         _make_private(self.socket_directory, account)
 
-    def command(self) -> list[str]:
-        """The argument list that runs the server as a child of this process, after `prepare`."""
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The argument list that runs the server, for use after `prepare`."""
         settings = server_settings(self.socket_directory, binaries(), throwaway=self._throwaway)
         options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
-        return self._as_account(current(), "postgres", "-D", str(self.data), *options)
+        return (str(binaries() / "postgres"), "-D", str(self.data), *options)
 
-    def is_ready(self) -> bool:
-        """Whether the server says that it takes connections."""
-        # The eighth line of postmaster.pid, which pg_ctl --wait reads as well.
+    @staticmethod
+    def account() -> tuple[int, int] | None:
+        """The uid and gid that the server has to run as; None: as we do."""
+        return current().ids
+
+    def is_ready(self, pid: int) -> bool:
+        """Whether the server that runs as process `pid` says that it takes connections."""
+        # The first and the eighth line of postmaster.pid, which pg_ctl --wait reads as well.
         with contextlib.suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
-            return len(lines) >= 8 and lines[7].strip() == "ready"
+            return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return False
-
-    def _as_account(self, account: Account, program: str, *arguments: str) -> list[str]:
-        argv = [str(binaries() / program), *arguments]
-        return leash.command(argv, stop_signal=self.stop_signal, account=account.ids)
 
     def _check_data(self, account: Account) -> None:
         try:
@@ -140,31 +146,26 @@ class EmbeddedPostgres:
                 f"PostgreSQL {MAJOR}; copy it over with pg_dump of version {version}, or move the "
                 "directory away to start with an empty database"
             )
-        if pid := self._live_server():
+        for pid in _at_work_in(self.data):
             raise UserError(
-                f"{self.data} is in use by the PostgreSQL server with process id {pid}; stop it "
+                f"{self.data} is in use by the PostgreSQL process with id {pid}; stop it "
                 f"(kill -INT {pid}) or set BGPILOT_HOME to another directory"
             )
 
-    def _live_server(self) -> int | None:
-        """The process id of a server that runs on the data directory."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split(maxsplit=1)[0])
-            process = psutil.Process(pid)
-            # A number is given again to another process: the server's directory tells them apart.
-            return pid if Path(process.cwd()) == self.data.resolve() else None
-        except (FileNotFoundError, ValueError, IndexError, psutil.Error):
-            return None
-
     def _remove_stale_locks(self) -> None:
+        """Removes lock files whose process number has been given to another program since.
+
+        PostgreSQL itself clears those of a process that is gone, more carefully than we could.
+        """
         for path in (
             self.data / "postmaster.pid",
             self.socket_directory / f"{_SOCKET_NAME}.lock",
-            self.socket_directory / _SOCKET_NAME,
         ):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-                log.info("removed what an earlier server left behind", path=str(path))
+            with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
+                pid = int(path.read_text().split(maxsplit=1)[0])
+                if psutil.pid_exists(pid):
+                    path.unlink()
+                    log.info("removed the lock file of an earlier server", path=str(path))
 
     def _initialise(self, account: Account) -> None:
         """All or nothing: the directory gets its name when everything is in it."""
@@ -184,28 +185,41 @@ class EmbeddedPostgres:
 
     def _run_initdb(self, account: Account, data: Path) -> None:
         options = [*_INITDB, *(["--no-sync"] if self._throwaway else [])]
-        self._run(self._as_account(account, "initdb", "-D", str(data), *options), data)
+        self._run(account, data, ["initdb", "-D", str(data), *options])
 
     def _create_role_and_database(self, account: Account, data: Path) -> None:
         rights = "LOGIN CREATEDB" if self._throwaway else "LOGIN"
         sql = f"CREATE ROLE bgpilot {rights}\nCREATE DATABASE bgpilot OWNER bgpilot\n"
         options = ["-c", "exit_on_error=on", "-c", "log_checkpoints=off"]
-        single = self._as_account(account, "postgres", "--single", "-D", str(data), *options)
-        self._run([*single, "postgres"], data, sql)
+        self._run(
+            account, data, ["postgres", "--single", "-D", str(data), *options, "postgres"], sql
+        )
 
-    def _run(self, argv: list[str], directory: Path, text: str = "") -> None:
+    def _run(self, account: Account, data: Path, argv: list[str], text: str = "") -> None:
         result = subprocess.run(
-            argv,
+            leash.command(
+                [str(binaries() / argv[0]), *argv[1:]],
+                stop_signal=signal.SIGKILL,
+                account=account.ids,
+            ),
             input=text,
             capture_output=True,
             text=True,
             check=False,
             env=self.environment,
-            cwd=directory,
+            cwd=data,
         )
         if result.returncode:
             complaint = result.stderr.strip().splitlines() or [f"status {result.returncode}"]
             raise UserError(f"the database cannot be set up in {self.home}: {complaint[-1]}")
+
+
+def _at_work_in(directory: Path) -> Iterator[int]:
+    """The processes of a server: it and its children have the data directory as their own."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name() == "postgres" and Path(process.cwd()) == directory.resolve():
+                yield process.pid
 
 
 def _make_private(directory: Path, account: Account | None = None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import UserError
+from shared.stack import leash
 from shared.stack.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def running(server: EmbeddedPostgres, log_file: Path) -> Iterator[subprocess.Pop
     """Runs a prepared server, ready for connections in the `with` block; it logs to a file."""
     with log_file.open("wb") as output:
         process = subprocess.Popen(
-            server.command(),
+            leash.command(
+                list(server.argv), stop_signal=server.stop_signal, account=server.account()
+            ),
             env=server.environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -56,7 +59,7 @@ def _await_ready(
     server: EmbeddedPostgres, process: subprocess.Popen[bytes], log_file: Path
 ) -> None:
     deadline = time.monotonic() + _START_TIMEOUT
-    while not server.is_ready():
+    while not server.is_ready(process.pid):
         if process.poll() is not None or time.monotonic() > deadline:
             raise UserError(f"PostgreSQL did not start: {log_file.read_text().strip()[-500:]}")
         time.sleep(0.01)

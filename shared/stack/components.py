@@ -1,0 +1,139 @@
+"""The list of everything that `bgpilot up` runs. A new service is one entry more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import asyncpg
+import httpx
+
+from shared.db.engine import describe
+from shared.http import client
+from shared.stack.component import Address, Component
+from shared.stack.lines import postgres
+from shared.stack.postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shared.stack.settings import StackSettings
+
+_PROBE_SECONDS = 5.0
+
+
+def components(settings: StackSettings) -> list[Component]:
+    """In the order of starting as far as their needs leave one."""
+    if settings.database_url is None:
+        server = EmbeddedPostgres(settings.home)
+        url, where, database = server.dsn, server.dsn, [embedded_database(server)]
+    else:
+        url = settings.database_url.get_secret_value()
+        where, database = describe(settings.database_url), []
+    return [*database, *services(settings, url, where, tuple(item.name for item in database))]
+
+
+def services(
+    settings: StackSettings, database_url: str, database_shown: str, needs: tuple[str, ...]
+) -> list[Component]:
+    """Everything that stands on the database at this URL."""
+    station = settings.listener("ingest_bmp")
+    ingest = settings.listener("ingest_http")
+    routes = settings.listener("routes_http")
+    gateway = settings.listener("gateway_http")
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "LOG_LEVEL": settings.log_level,
+        "LOG_FORMAT": "json",
+        "GATEWAY_INGEST_URL": ingest.url,
+        "GATEWAY_ROUTES_URL": routes.url,
+    }
+    for listener in settings.listeners():
+        environment |= listener.environment
+    return [
+        Component(
+            name="migrate",
+            argv=module("shared.db"),
+            environment=environment,
+            needs=needs,
+            start_seconds=3600.0,
+            addresses=(Address("database", database_shown),),
+        ),
+        Component(
+            name="ingest",
+            argv=module("services.ingest"),
+            environment=environment,
+            needs=("migrate",),
+            is_ready=http_ready(f"{ingest.url}/readyz"),
+            addresses=(Address("BMP station", station.address),),
+            grace_seconds=60.0,
+        ),
+        Component(
+            name="routes",
+            argv=module("services.routes"),
+            environment=environment,
+            needs=("migrate",),
+            is_ready=http_ready(f"{routes.url}/readyz"),
+        ),
+        Component(
+            name="gateway",
+            argv=module("gateway"),
+            environment=environment,
+            needs=("ingest", "routes"),
+            is_ready=http_ready(f"{gateway.url}/readyz"),
+            addresses=(
+                Address("gateway", gateway.url),
+                Address("API documentation", f"{gateway.url}/docs"),
+            ),
+        ),
+    ]
+
+
+def embedded_database(server: EmbeddedPostgres) -> Component:
+    """PostgreSQL as a component; recovery after a crash may take minutes."""
+    return Component(
+        name="postgres",
+        argv=server.argv,
+        environment=server.environment,
+        is_ready=database_ready(server.dsn),
+        prepare=server.prepare,
+        account=server.account,
+        stop_signal=server.stop_signal,
+        start_seconds=1800.0,
+        grace_seconds=60.0,
+        plain_line=postgres,
+    )
+
+
+def module(name: str) -> tuple[str, ...]:
+    """The arguments that run a module; not one of that name in the current directory (-P)."""
+    return (sys.executable, "-P", "-m", name)
+
+
+def http_ready(url: str) -> Callable[[], Awaitable[bool]]:
+    """Ready when the URL answers 200."""
+
+    async def probe() -> bool:
+        async with client(connect_timeout=1.0, read_timeout=_PROBE_SECONDS) as http:
+            try:
+                return (await http.get(url)).status_code == httpx.codes.OK
+            except httpx.TransportError:
+                return False
+
+    return probe
+
+
+def database_ready(dsn: str) -> Callable[[], Awaitable[bool]]:
+    """Ready when the server lets us in."""
+
+    async def probe() -> bool:
+        try:
+            conn = await asyncpg.connect(dsn, timeout=_PROBE_SECONDS)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await conn.close(timeout=_PROBE_SECONDS)
+        return True
+
+    return probe

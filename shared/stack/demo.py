@@ -1,0 +1,148 @@
+"""`bgpilot up --demo`: a capture replayed, and what the API then says about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import httpx
+import structlog
+
+from shared.errors import UserError
+from shared.http import client
+from shared.stack.component import Component
+from shared.stack.pretty import pretty, shortened
+
+if TYPE_CHECKING:
+    from shared.stack.settings import StackSettings
+    from shared.stack.stream import LogStream
+    from shared.stack.supervisor import Supervisor
+
+log = structlog.get_logger()
+
+CAPTURE = Path(__file__).with_name("demo.bmp.gz")
+_COMMIT_SECONDS = 120.0
+_POLL_SECONDS = 0.2
+_SAMPLE = 200
+
+
+class Demo:
+    """Replays the capture into the station and asks the gateway about it, as a person would."""
+
+    def __init__(
+        self,
+        settings: StackSettings,
+        supervisor: Supervisor,
+        stream: LogStream,
+        capture: Path = CAPTURE,
+    ) -> None:
+        self._gateway = settings.listener("gateway_http").url
+        self._station = settings.listener("ingest_bmp").address
+        self._supervisor = supervisor
+        self._stream = stream
+        self._capture = capture
+
+    async def show(self) -> bool:
+        """Whether every question got an answer."""
+        if not self._capture.is_file():
+            raise UserError(f"the demo's capture {self._capture} is missing from the installation")
+        async with client(
+            connect_timeout=2.0, read_timeout=30.0, base_url=self._gateway
+        ) as gateway:
+            try:
+                before = await self._stats(gateway)
+                await self._replay()
+                await self._committed(gateway, before)
+                return await self._ask(gateway)
+            except httpx.HTTPError as error:
+                raise UserError(
+                    f"the gateway at {self._gateway} did not answer as it should: {error}"
+                ) from error
+
+    async def _replay(self) -> None:
+        draws = sys.stderr.isatty()
+        replay = Component(
+            name="replay",
+            argv=(
+                *(sys.executable, "-P", "-m", "shared.cli.main"),
+                *("replay", str(self._capture), "--to", self._station),
+            ),
+            environment=dict(os.environ),
+            plain_line=lambda text: ("info", text),
+            draws=draws,
+        )
+        log.info("replaying", capture=self._capture.name, to=self._station)
+        if draws:
+            with self._stream.held():
+                await self._supervisor.run(replay)
+        else:
+            await self._supervisor.run(replay)
+
+    async def _committed(self, gateway: httpx.AsyncClient, before: dict[str, Any]) -> None:
+        """Waits until everything that was replayed is in the database."""
+        try:
+            async with asyncio.timeout(_COMMIT_SECONDS):
+                while True:
+                    now = await self._stats(gateway)
+                    # The replay's connection is closed once its last byte has been read.
+                    read = now["connections"] <= before["connections"]
+                    if read and now["pending_routes"] == 0:
+                        break
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError:
+            raise UserError(
+                f"the replayed routes are not all in the database after {_COMMIT_SECONDS:g} s"
+            ) from None
+        routes = now["committed_routes"] - before["committed_routes"]
+        log.info("everything replayed is in the database", routes=routes)
+
+    async def _stats(self, gateway: httpx.AsyncClient) -> dict[str, Any]:
+        answer = await gateway.get("/api/v1/stats")
+        answer.raise_for_status()
+        stats: dict[str, Any] = answer.json()["data"]
+        return stats
+
+    async def _ask(self, gateway: httpx.AsyncClient) -> bool:
+        sample = await gateway.get(_routes(prefix="0.0.0.0/0", match="longer", limit=_SAMPLE))
+        prefixes = [route["prefix"] for route in sample.json().get("data", [])]
+        self._stream.text("\nThe demo's routes are there. Some questions, and the answers:\n")
+        answered = [await self._show(gateway, path) for path in questions(prefixes)]
+        self._stream.text(f"\nEvery question there is, to try out: {self._gateway}/docs\n\n")
+        return all(answered) and bool(prefixes)
+
+    async def _show(self, gateway: httpx.AsyncClient, path: str) -> bool:
+        answer = await gateway.get(path)
+        body = answer.json()
+        self._stream.text(f"\n$ curl -s '{self._gateway}{path}'\n{pretty(shortened(body))}\n")
+        return answer.status_code == httpx.codes.OK and bool(body["data"])
+
+
+def questions(prefixes: list[str]) -> list[str]:
+    """Paths to ask, about prefixes that the API itself has named."""
+    asked = ["/api/v1/routers", "/api/v1/peers"]
+    if prefixes:
+        prefix = ip_network(Counter(prefixes).most_common(1)[0][0])
+        address = prefix[min(1, prefix.num_addresses - 1)]
+        asked += [
+            _routes(prefix=str(prefix), match="exact"),
+            _routes(prefix=str(address), match="longest"),
+            _routes(prefix=str(_busiest(prefixes)), match="longer", limit=5),
+        ]
+    return asked
+
+
+def _busiest(prefixes: list[str]) -> IPv4Network | IPv6Network:
+    """The network of 8 bits less that holds most of the prefixes."""
+    networks = {ip_network(prefix) for prefix in prefixes}
+    above = Counter(network.supernet(min(8, network.prefixlen)) for network in networks)
+    return max(above, key=lambda network: (above[network], network.prefixlen))
+
+
+def _routes(**parameters: str | int) -> str:
+    return f"/api/v1/routes?{urlencode(parameters, safe='/:')}"
