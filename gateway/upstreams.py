@@ -1,0 +1,129 @@
+"""The forwarding table, and the services behind it.
+
+What is not in the table is not reachable through the gateway: a service is added by one entry
+here and its `GATEWAY_<SERVICE>_URL` in the settings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from shared import http
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from gateway.settings import GatewaySettings
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods that change nothing."""
+
+_PROBE_SECONDS = 2.0
+_PROBE_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Requests for `path` and what is below it go to `service`, with these methods alone."""
+
+    path: str
+    service: str
+    methods: frozenset[str] = READING
+
+    def covers(self, raw_path: bytes) -> bool:
+        """Compares the bytes that will be forwarded, so that no decoding comes in between."""
+        path = self.path.encode("ascii")
+        return raw_path == path or raw_path.startswith(path + b"/")
+
+
+Table = tuple[Forward, ...]
+
+TABLE: Table = (
+    Forward("/api/v1/routers", "routes"),
+    Forward("/api/v1/peers", "routes"),
+    Forward("/api/v1/routes", "routes"),
+    Forward("/api/v1/stats", "ingest"),
+)
+
+
+def find(table: Table, raw_path: bytes) -> Forward | None:
+    """The entry with the longest path that covers this one."""
+    return max(
+        (entry for entry in table if entry.covers(raw_path)),
+        key=lambda entry: len(entry.path),
+        default=None,
+    )
+
+
+class Upstream:
+    """One service: where it is, and its own bounded pool of connections.
+
+    Each service has its pool, so that one that hangs takes no connection from the others, and
+    its probes have another, so that a full pool does not look like a dead service.
+    """
+
+    def __init__(self, name: str, settings: GatewaySettings) -> None:
+        self.name = name
+        self.url = settings.service_url(name)
+        self.variable = f"GATEWAY_{name.upper()}_URL"
+        self.connect_seconds = settings.gateway_connect_seconds
+        self.answer_seconds = settings.gateway_answer_seconds
+        self._max_connections = settings.gateway_max_connections
+        self._client: httpx.AsyncClient | None = None
+        self._probes: httpx.AsyncClient | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the settings name an address for it."""
+        return bool(self.url)
+
+    @property
+    def authority(self) -> bytes:
+        """What stands in `Host`."""
+        return httpx.URL(self.url).netloc
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Its clients exist within this context."""
+        async with (
+            http.client(
+                connect_timeout=self.connect_seconds,
+                read_timeout=self.answer_seconds,
+                max_connections=self._max_connections,
+            ) as self._client,
+            http.client(
+                connect_timeout=_PROBE_SECONDS,
+                read_timeout=_PROBE_SECONDS,
+                base_url=self.url,
+                max_connections=_PROBE_CONNECTIONS,
+            ) as self._probes,
+        ):
+            yield
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """The answer up to its headers; the caller reads the body and closes it."""
+        assert self._client is not None  # noqa: S101 - the lifespan opens it before any request
+        return await self._client.send(request, stream=True)
+
+    async def probe(self, path: str) -> httpx.Response:
+        """A small answer, read whole, within seconds; raises httpx.HTTPError."""
+        assert self._probes is not None  # noqa: S101 - the lifespan opens it before any request
+        return await self._probes.get(path)
+
+
+def upstreams(table: Table, settings: GatewaySettings) -> Mapping[str, Upstream]:
+    """Every service that the table names, by name, not opened yet."""
+    return {name: Upstream(name, settings) for name in sorted({entry.service for entry in table})}
+
+
+@contextlib.asynccontextmanager
+async def all_opened(services: Iterable[Upstream]) -> AsyncIterator[None]:
+    """All of them opened, and closed in reverse order."""
+    async with contextlib.AsyncExitStack() as stack:
+        for service in services:
+            await stack.enter_async_context(service.opened())
+        yield
