@@ -1,0 +1,182 @@
+"""Forwards requests to the services, byte for byte and in both directions as they come.
+
+Nothing is decoded, buffered or repeated on the way, save a request without a body whose
+connection failed. When the client goes, the request to the service is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import structlog
+from starlette.exceptions import HTTPException
+
+from gateway import faults, metrics
+from gateway.body import ClientGone, RequestBody, too_large
+from gateway.headers import has_body, request_headers, response_headers, values
+from gateway.operator_token import authorise
+from gateway.upstreams import Forward, Table, Upstream, find
+from shared.web.problem import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+    from gateway.settings import GatewaySettings
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = (0.05, 0.25)
+"""Seconds before each repetition of a connection that failed."""
+
+
+class Proxy:
+    """The ASGI app that answers with what a service answers."""
+
+    def __init__(
+        self, table: Table, services: Mapping[str, Upstream], settings: GatewaySettings
+    ) -> None:
+        self._table = table
+        self._services = services
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        upstream = self._services[self._admit(scope).service]
+        if not upstream.enabled:
+            raise faults.disabled(upstream)
+        body = RequestBody(
+            receive,
+            max_bytes=self._settings.gateway_max_body_bytes,
+            max_silence=self._settings.gateway_body_seconds,
+        )
+        await _Exchange(scope, body, send, upstream).run()
+
+    def _admit(self, scope: Scope) -> Forward:
+        """The table's entry for a request that may be forwarded; all others are refused."""
+        entry = find(self._table, scope["raw_path"])
+        if entry is None:
+            raise HTTPException(404)
+        # The label of the request's metrics, in place of its path.
+        scope["route"] = entry
+        method, headers = scope["method"], scope["headers"]
+        authorise(method, headers, self._settings.gateway_operator_token)
+        if method not in entry.methods:
+            allow = ", ".join(sorted(entry.methods))
+            detail = f"{entry.path} takes {allow}, not {method}"
+            raise ProblemError(405, "method-not-allowed", detail, headers={"Allow": allow})
+        limit = self._settings.gateway_max_body_bytes
+        if any(int(length) > limit for length in values(headers, b"content-length")):
+            raise too_large(limit)
+        return entry
+
+
+class _Exchange:
+    """One request on its way to a service, and its answer on the way back."""
+
+    def __init__(self, scope: Scope, body: RequestBody, send: Send, upstream: Upstream) -> None:
+        self._body = body
+        self._send = send
+        self._upstream = upstream
+        self._has_body = has_body(scope["headers"])
+        self._repeatable = scope["method"] in {"GET", "HEAD"} and not self._has_body
+        self._request = self._translated(scope)
+        self._answered = False
+        self._record: dict[str, Any] = {"upstream": upstream.name}
+        if scope.get("client"):
+            self._record["client"] = scope["client"][0]
+        scope["access_log"] = self._record
+
+    async def run(self) -> None:
+        """Returns when the answer is complete or nobody wants it any more."""
+        with metrics.IN_FLIGHT.labels(self._upstream.name).track_inprogress():
+            try:
+                await self._until_client_gone()
+            except ClientGone:
+                self._record["disconnect"] = True
+                metrics.ABANDONED.labels(self._upstream.name).inc()
+
+    async def _until_client_gone(self) -> None:
+        relay = asyncio.create_task(self._relay())
+        gone = asyncio.create_task(self._body.client_gone())
+        try:
+            await asyncio.wait({relay, gone}, return_when=asyncio.FIRST_COMPLETED)
+            # A server reports the end of an answer in the same way as the end of a client.
+            if relay.done() or self._answered:
+                await relay
+            else:
+                raise ClientGone
+        finally:
+            relay.cancel()
+            gone.cancel()
+            await asyncio.gather(relay, gone, return_exceptions=True)
+
+    async def _relay(self) -> None:
+        answer = await self._ask()
+        try:
+            await self._pass_back(answer)
+        finally:
+            await answer.aclose()
+
+    async def _ask(self) -> httpx.Response:
+        started = time.perf_counter()
+        try:
+            answer = await self._connect_and_send()
+        except httpx.TransportError as error:
+            problem = faults.no_answer(self._upstream, error)
+            metrics.ANSWERS.labels(self._upstream.name, problem.kind).inc()
+            log.warning("no answer", upstream=self._upstream.url, error=repr(error))
+            raise problem from error
+        finally:
+            self._body.finish()
+        seconds = time.perf_counter() - started
+        self._record["upstream_status"] = answer.status_code
+        self._record["upstream_ms"] = round(seconds * 1000, 2)
+        metrics.SECONDS.labels(self._upstream.name).observe(seconds)
+        metrics.ANSWERS.labels(self._upstream.name, f"{answer.status_code // 100}xx").inc()
+        return answer
+
+    async def _connect_and_send(self) -> httpx.Response:
+        if not self._has_body:
+            self._body.finish()
+        for pause in RETRY_AFTER if self._repeatable else ():
+            try:
+                return await self._upstream.send(self._request)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                metrics.RETRIES.labels(self._upstream.name).inc()
+                self._record["retries"] = self._record.get("retries", 0) + 1
+                await asyncio.sleep(pause)
+        return await self._upstream.send(self._request)
+
+    async def _pass_back(self, answer: httpx.Response) -> None:
+        headers = response_headers(answer.headers.raw, self._upstream.url)
+        status = answer.status_code
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        try:
+            async for chunk in answer.aiter_raw():
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except httpx.TransportError as error:
+            # An answer that is not completed makes our server close the connection, which is
+            # how the client learns that the body is cut.
+            metrics.BROKEN.labels(self._upstream.name).inc()
+            self._record["broken"] = True
+            log.warning("answer broken off", upstream=self._upstream.url, error=repr(error))
+            return
+        self._answered = True
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _translated(self, scope: Scope) -> httpx.Request:
+        # httpx resolves dot segments and re-encodes URLs, and its clients add headers of their
+        # own to requests that they build: hence a request of our own with the target as it came.
+        query = scope["query_string"]
+        target = scope["raw_path"] + (b"?" + query if query else b"")
+        return httpx.Request(
+            scope["method"],
+            self._upstream.url,
+            headers=request_headers(scope, self._upstream.authority),
+            stream=self._body if self._has_body else httpx.ByteStream(b""),
+            extensions={"target": target},
+        )
