@@ -21,5 +21,5 @@ class ConfigurationError(UserError):
     """A setting is missing or has a value that cannot be used."""
 
 
-class UnknownOutcome(BgpilotError):  # noqa: N818 - it is not known to be an error
+class UnknownOutcome(BgpilotError):
     """A change was asked for and no answer says whether it happened: look before repeating it."""

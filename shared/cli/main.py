@@ -6,21 +6,23 @@ service, and a command's modules are loaded only when it is the one that runs.
 
 from __future__ import annotations
 
-import sys
 from importlib import metadata
 
 import click
+from typing_extensions import override
 
-from shared.errors import UserError
+from shared.cli.run import as_program
 from shared.version import version
 
 _GROUP = "bgpilot.commands"
 
 
 class _Commands(click.Group):
+    @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(metadata.entry_points(group=_GROUP).names)
 
+    @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         for entry in metadata.entry_points(group=_GROUP, name=cmd_name):
             command: click.Command = entry.load()
@@ -34,10 +36,7 @@ def cli() -> None:
     """A control room for network edges that speak BGP."""
 
 
+@as_program
 def main() -> None:
-    """Entry point: errors meant for a person are one sentence on standard error and exit code 1."""
-    try:
-        cli()
-    except UserError as error:
-        click.echo(f"bgpilot: {error}", err=True)
-        sys.exit(1)
+    """Entry point of the `bgpilot` command."""
+    cli()

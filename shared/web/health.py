@@ -21,7 +21,7 @@ A `status` among the details, such as `disabled`, stands in place of `ok`.
 CHECK_SECONDS = 3.0
 
 
-class NotReady(Exception):  # noqa: N818 - a state, not an error
+class NotReady(Exception):
     """This part of the service cannot do its work now; the text says why."""
 
     def __init__(self, reason: str, **details: Any) -> None:  # noqa: ANN401 - JSON of any shape

@@ -1,0 +1,128 @@
+"""Puts the parts of the ingest service together, starts them in order and stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.ingest import metrics
+from services.ingest.batch import Batcher
+from services.ingest.connection import RouterConnection
+from services.ingest.database import await_schema
+from services.ingest.registry import Registry
+from services.ingest.station import Station
+from services.ingest.writer import Writer
+from shared.web.health import NotReady
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from services.ingest.settings import IngestSettings
+
+log = structlog.get_logger(__name__)
+
+_DRAIN_SECONDS = 30.0
+
+
+class Collector:
+    """The station, the batcher, the registry and the writer of one ingest process.
+
+    It must be made inside a running event loop.
+    """
+
+    def __init__(self, settings: IngestSettings, listener: socket.socket) -> None:
+        self._settings = settings
+        self.batcher = Batcher(
+            rows=settings.ingest_batch_rows,
+            seconds=settings.ingest_batch_seconds,
+            queue_batches=settings.ingest_queue_batches,
+            clock=time.monotonic,
+        )
+        self.writer = Writer(settings.database_url, self.batcher, time.monotonic)
+        self.station = Station(
+            listener,
+            new_connection=self._new_connection,
+            max_connections=settings.ingest_max_connections,
+        )
+        self._registry = Registry(settings.database_url)
+        self._task: asyncio.Task[None] | None = None
+        self._waiting_for: str | None = "starting"
+        metrics.PENDING.set_function(lambda: self.batcher.pending_routes)
+
+    def start(self) -> None:
+        """Begins to work, as soon as the database is there."""
+        self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(_end_process_on_failure)
+
+    async def stop(self) -> None:
+        """Stops accepting, writes what was read, closes the database. Raises what `run` raised."""
+        log.info("shutdown: no new connections")
+        await self.station.stop()
+        self.batcher.close()
+        if self._task is not None:
+            await self._drain(self._task)
+        await self._registry.close()
+        log.info("shutdown: database connections closed")
+
+    async def check_station(self) -> Mapping[str, object]:
+        """Readiness: do we listen for routers?"""
+        if not self.station.is_listening:
+            raise NotReady(self._waiting_for or "not listening for routers")
+        return {"connections": self.station.connections}
+
+    async def check_database(self) -> Mapping[str, object]:
+        """Readiness: can we write?"""
+        if (reason := self._waiting_for or self.writer.reason) is not None:
+            raise NotReady(reason)
+        return {"pending_routes": self.batcher.pending_routes}
+
+    async def _run(self) -> None:
+        await await_schema(self._settings.database_url, self._set_waiting_for)
+        await self.writer.connect()
+        if lost := await self._registry.end_what_was_open():
+            log.info("sessions of an earlier run marked as lost", sessions=lost)
+        await self.station.start()
+        self._waiting_for = None
+        await self.writer.run()
+
+    async def _drain(self, task: asyncio.Task[None]) -> None:
+        if not self.station.is_listening and self._waiting_for is not None:
+            task.cancel()
+        _, unfinished = await asyncio.wait([task], timeout=_DRAIN_SECONDS)
+        if unfinished:
+            log.warning(
+                "shutdown: not all could be written in time",
+                pending_routes=self.batcher.pending_routes,
+            )
+            task.cancel()
+        elif not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+    def _set_waiting_for(self, reason: str) -> None:
+        self._waiting_for = reason
+
+    def _new_connection(self, address: str) -> RouterConnection:
+        return RouterConnection(
+            address,
+            registry=self._registry,
+            batcher=self.batcher,
+            max_message=self._settings.ingest_max_message,
+            now_us=_now_us,
+        )
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _end_process_on_failure(task: asyncio.Task[None]) -> None:
+    """A writer that met what it cannot handle must not leave a station that looks alive."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("writing failed, the service stops", exc_info=error)
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,211 @@
+"""One router's BMP connection: from its bytes to what the store is told."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import singledispatchmethod
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.ingest import metrics
+from services.ingest.changes import (
+    PeerCameUp,
+    PeerWentDown,
+    RouterConnected,
+    RouterDisconnected,
+    RouterNamed,
+)
+from services.ingest.wire import (
+    Initiation,
+    MalformedMessage,
+    Message,
+    PeerDown,
+    PeerHeader,
+    PeerKey,
+    PeerUp,
+    RouteMonitoring,
+    StreamDecoder,
+    Termination,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.ingest.batch import Batcher
+    from services.ingest.registry import PeerSession, Registry
+
+log = structlog.get_logger(__name__)
+
+_HEX_BYTES = 256
+
+
+class RouterConnection:
+    """Decodes one connection and follows its peers. It does no socket I/O itself.
+
+    Whatever a router gets wrong inside a message is logged and counted, and the connection goes
+    on; only what is no BMP at all raises FramingError out of `receive`.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        registry: Registry,
+        batcher: Batcher,
+        max_message: int,
+        now_us: Callable[[], int],
+    ) -> None:
+        self.address = address
+        self.messages = 0
+        self._registry = registry
+        self._batcher = batcher
+        self._decoder = StreamDecoder(max_message=max_message)
+        self._now_us = now_us
+        self._router_id: int | None = None
+        self._peers: dict[PeerKey, PeerSession] = {}
+        self._log = log.bind(router=address)
+
+    async def receive(self, data: bytes) -> None:
+        """Takes the next bytes of the stream; returns when all they complete is handed on."""
+        time_us = self._now_us()
+        for message in self._decoder.feed(data):
+            if self._router_id is None:
+                await self._begin(time_us)
+            self.messages += 1
+            metrics.MESSAGES.labels(type(message).__name__).inc()
+            if type(message) is RouteMonitoring:
+                await self._add_routes(message, time_us)
+            else:
+                await self._handle(message, time_us)
+            await self._batcher.wait_for_room()
+        if self._router_id is not None:
+            self._batcher.heard(self._router_id, time_us)
+
+    def end(self, reason: str) -> None:
+        """The connection is over: its sessions are lost to us."""
+        if (rest := self._decoder.close()) is not None:
+            self._log.warning("connection ended inside a message", error=str(rest))
+        if self._router_id is not None:
+            sessions = {peer.peer_id: peer.session for peer in self._peers.values()}
+            self._batcher.add_change(
+                RouterDisconnected(self._router_id, self._now_us(), reason, sessions)
+            )
+
+    async def _begin(self, time_us: int) -> None:
+        # Not on connect: a port scan would leave routers behind.
+        self._router_id = await self._registry.router(self.address)
+        self._batcher.add_change(RouterConnected(self._router_id, time_us))
+
+    async def _add_routes(self, message: RouteMonitoring, time_us: int) -> None:
+        peer = self._peers.get(message.peer.key)
+        if peer is None:
+            peer = await self._infer(message.peer, time_us)
+        update = message.update
+        for error in update.errors:
+            metrics.MALFORMED.labels("RouteMonitoring").inc()
+            self._log.warning("malformed update", peer=message.peer.address_text, error=str(error))
+        self._batcher.add_update(peer.peer_id, peer.session, message.peer.view, update, time_us)
+
+    async def _infer(self, header: PeerHeader, time_us: int) -> PeerSession:
+        peer = await self._new_session(header, is_inferred=True)
+        self._batcher.add_change(
+            PeerCameUp(
+                peer_id=peer.peer_id,
+                session=peer.session,
+                time_us=time_us,
+                router_time_us=header.timestamp_us or None,
+                asn=header.asn,
+                bgp_id=_ip(header.bgp_id),
+                is_inferred=True,
+            )
+        )
+        self._log.info("peer inferred: routes without a peer up", peer=header.address_text)
+        return peer
+
+    async def _new_session(self, header: PeerHeader, *, is_inferred: bool) -> PeerSession:
+        assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
+        peer = await self._registry.session(self._router_id, header, is_inferred=is_inferred)
+        self._peers[header.key] = peer
+        return peer
+
+    @singledispatchmethod
+    async def _handle(self, message: Message, time_us: int) -> None:
+        """Statistics, mirrored and unknown messages: counted, and shown when debugging."""
+        self._log.debug("message", type=type(message).__name__, time_us=time_us)
+
+    @_handle.register
+    async def _(self, message: Initiation, time_us: int) -> None:
+        assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
+        self._batcher.add_change(RouterNamed(self._router_id, message.sys_name, message.sys_descr))
+        self._log.info("router named itself", sys_name=message.sys_name, time_us=time_us)
+
+    @_handle.register
+    async def _(self, message: PeerUp, time_us: int) -> None:
+        header = message.peer
+        peer = self._peers.get(header.key)
+        if peer is not None and peer.is_inferred:
+            # A Peer Up that comes after its routes must not end the session they belong to.
+            peer.is_inferred = False
+        else:
+            peer = await self._new_session(header, is_inferred=False)
+        received = message.received_open
+        self._batcher.add_change(
+            PeerCameUp(
+                peer_id=peer.peer_id,
+                session=peer.session,
+                time_us=time_us,
+                router_time_us=header.timestamp_us or None,
+                asn=header.asn,
+                bgp_id=_ip(header.bgp_id),
+                is_inferred=False,
+                table_name=message.table_name,
+                local_address=_ip(message.local_address),
+                local_port=message.local_port,
+                remote_port=message.remote_port,
+                hold_time=received.hold_time if received else None,
+                capabilities=received.capabilities_json() if received else {},
+            )
+        )
+        self._log.info(f"BMP peer {header.address_text} has established a session", asn=header.asn)
+
+    @_handle.register
+    async def _(self, message: PeerDown, time_us: int) -> None:
+        header = message.peer
+        peer = self._peers.pop(header.key, None)
+        if peer is None:
+            # FRR says so of every configured peer that was never up.
+            self._log.debug("peer down for a peer that was not up", peer=header.address_text)
+            return
+        self._batcher.add_change(
+            PeerWentDown(
+                peer_id=peer.peer_id,
+                session=peer.session,
+                time_us=time_us,
+                router_time_us=header.timestamp_us or None,
+                reason_code=message.reason,
+                reason=message.reason_text,
+            )
+        )
+        self._log.info(
+            "peer down", peer=header.address_text, code=message.reason, reason=message.reason_text
+        )
+
+    @_handle.register
+    async def _(self, message: Termination, time_us: int) -> None:
+        self._log.info("router ends the connection", reason=message.reason_text, time_us=time_us)
+
+    @_handle.register
+    async def _(self, message: MalformedMessage, time_us: int) -> None:
+        metrics.MALFORMED.labels(str(message.type)).inc()
+        self._log.error(
+            "malformed message",
+            error=str(message.error),
+            offset=message.offset,
+            data_hex=message.frame[:_HEX_BYTES].hex(),
+            time_us=time_us,
+        )
+
+
+def _ip(address: bytes) -> str:
+    return str(ipaddress.ip_address(address))

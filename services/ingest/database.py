@@ -1,0 +1,139 @@
+"""Connections to PostgreSQL that come back by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+import structlog
+
+from shared.db import errors
+from shared.db.engine import CONNECT_SECONDS, describe, plain_url
+from shared.db.migrate import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pydantic import SecretStr
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+Conn = asyncpg.Connection[Any]
+
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 5.0
+STATEMENT_SECONDS = 60.0
+
+
+class Backoff:
+    """Waits that double, with jitter: so that many clients do not come back in step."""
+
+    def __init__(self) -> None:
+        self._wait = _FIRST_WAIT
+
+    async def wait(self) -> None:
+        """Waits, and longer the next time."""
+        # Jitter needs no cryptography.
+        await asyncio.sleep(self._wait * random.uniform(0.5, 1.0))  # noqa: S311
+        self._wait = min(self._wait * 2, _LONGEST_WAIT)
+
+
+class Database:
+    """One connection, opened when first needed and again whenever it was lost.
+
+    `on_connect` runs on each new connection before anything else. `reason` says why the
+    database cannot be used now, and is None while it can.
+    """
+
+    def __init__(
+        self,
+        url: SecretStr,
+        *,
+        application: str,
+        on_connect: Callable[[Conn], Awaitable[None]] | None = None,
+    ) -> None:
+        self._url = url
+        self._application = application
+        self._on_connect = on_connect
+        self._conn: Conn | None = None
+        self._lock = asyncio.Lock()
+        self.reason: str | None = "not connected yet"
+
+    async def run(
+        self,
+        work: Callable[[Conn], Awaitable[Result]],
+        *,
+        on_retry: Callable[[], None] | None = None,
+    ) -> Result:
+        """Runs `work` in one transaction until it is done, however long the database is away.
+
+        `work` may run again after its outcome is unknown, so it must look before it repeats.
+        Errors that are not the server's absence are raised.
+        """
+        backoff = Backoff()
+        async with self._lock:
+            while True:
+                try:
+                    conn = await self._connected()
+                    async with conn.transaction():
+                        result = await work(conn)
+                except Exception as error:
+                    await self._drop()
+                    if not errors.is_away(error):
+                        raise
+                    self._note_away(error)
+                    if on_retry is not None:
+                        on_retry()
+                else:
+                    self.reason = None
+                    return result
+                await backoff.wait()
+
+    async def close(self) -> None:
+        """Closes the connection, if there is one."""
+        if self._conn is not None:
+            await self._conn.close(timeout=5.0)
+            self._conn = None
+
+    async def _connected(self) -> Conn:
+        if self._conn is None or self._conn.is_closed():
+            self._conn = await asyncpg.connect(
+                plain_url(self._url),
+                timeout=CONNECT_SECONDS,
+                command_timeout=STATEMENT_SECONDS,
+                server_settings={"application_name": self._application, "jit": "off"},
+            )
+            if self._on_connect is not None:
+                await self._on_connect(self._conn)
+            log.info("database connected", application=self._application)
+        return self._conn
+
+    async def _drop(self) -> None:
+        if self._conn is not None:
+            # Not close(): a dead connection would make us wait for its goodbye.
+            self._conn.terminate()
+            self._conn = None
+
+    def _note_away(self, error: Exception) -> None:
+        reason = errors.reason(error)
+        if self.reason != reason:
+            log.warning("database away, trying again", database=describe(self._url), reason=reason)
+        self.reason = reason
+
+
+async def await_schema(url: SecretStr, set_reason: Callable[[str], None]) -> None:
+    """Waits for the database and brings its schema up to date."""
+    backoff = Backoff()
+    while True:
+        try:
+            with errors.translated(url):
+                await migrate(url)
+        except errors.DatabaseUnavailable as error:
+            log.warning("database away, waiting for it", reason=str(error))
+            set_reason(str(error))
+            await backoff.wait()
+        else:
+            return

@@ -1,0 +1,31 @@
+"""What Prometheus reads of the ingest service."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CONNECTIONS = Gauge("bgpilot_ingest_connections", "BMP connections open now")
+REFUSED = Counter("bgpilot_ingest_connections_refused_total", "Connections over the limit")
+BYTES = Counter("bgpilot_ingest_bytes_total", "Bytes read from routers")
+MESSAGES = Counter("bgpilot_ingest_messages_total", "BMP messages decoded", ["type"])
+MALFORMED = Counter("bgpilot_ingest_malformed_total", "Messages or UPDATEs with an error", ["type"])
+FRAMING_ERRORS = Counter(
+    "bgpilot_ingest_framing_errors_total", "Connections closed because they do not speak BMP"
+)
+ANNOUNCED = Counter("bgpilot_ingest_announced_total", "Routes announced", ["family"])
+WITHDRAWN = Counter("bgpilot_ingest_withdrawn_total", "Routes withdrawn", ["family"])
+IGNORED = Counter("bgpilot_ingest_ignored_total", "Routes of families not stored", ["family"])
+PENDING = Gauge("bgpilot_ingest_pending_routes", "Routes decoded and not yet committed")
+COMMITTED = Counter("bgpilot_ingest_committed_total", "Routes committed")
+QUEUE_BATCHES = Gauge("bgpilot_ingest_queue_batches", "Full batches that wait for the database")
+BATCHES = Counter("bgpilot_ingest_batches_total", "Batches committed")
+BATCH_SECONDS = Histogram("bgpilot_ingest_batch_seconds", "Time to write and commit a batch")
+LAG_SECONDS = Histogram(
+    "bgpilot_ingest_lag_seconds",
+    "From the first row of a batch to its commit",
+    buckets=(0.1, 0.25, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300),
+)
+RETRIES = Counter("bgpilot_ingest_retries_total", "Batches tried again: the database was away")
+FOUND_COMMITTED = Counter(
+    "bgpilot_ingest_found_committed_total", "Batches found committed after a lost connection"
+)

@@ -1,0 +1,56 @@
+"""The route query service."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from services.routes.endpoints import api
+from shared.db.engine import create_engine
+from shared.db.errors import is_away, reason
+from shared.web.app import create_service
+from shared.web.health import NotReady
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from fastapi import FastAPI
+
+    from services.routes.settings import RoutesSettings
+
+
+def create_app(settings: RoutesSettings) -> FastAPI:
+    """Answers questions about routes from schema `rib`, which it only reads."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = app.state.engine = create_engine(
+            settings.database_url,
+            application="bgpilot routes",
+            pool_size=settings.routes_pool_size,
+            statement_seconds=settings.routes_statement_seconds,
+            read_only=True,
+        )
+        yield
+        await engine.dispose()
+
+    async def database() -> Mapping[str, object]:
+        try:
+            async with app.state.engine.connect() as conn:
+                await conn.execute(text("SELECT FROM rib.route LIMIT 1"))
+        except Exception as error:
+            if not is_away(error) and "UndefinedTable" not in repr(error):
+                raise
+            raise NotReady(reason(error)) from error
+        return {}
+
+    app = create_service(
+        "routes",
+        description="Answers questions about the routes that routers see.",
+        lifespan=lifespan,
+        endpoints=[api],
+        checks={"database": database},
+    )
+    return app

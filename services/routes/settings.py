@@ -1,0 +1,18 @@
+"""Settings of the route query service."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.settings import DatabaseSettings, LogSettings
+
+
+class RoutesSettings(DatabaseSettings, LogSettings):
+    """Where it listens and how long a question may take."""
+
+    routes_http_host: str = "127.0.0.1"
+    routes_http_port: int = Field(default=8082, ge=0, le=65535)
+    routes_pool_size: int = Field(default=8, ge=1, le=100)
+    """Database connections at most, so also the queries that run at once."""
+    routes_statement_seconds: float = Field(default=10.0, gt=0, le=600)
+    """How long one query may run in the database."""

@@ -1,0 +1,73 @@
+"""SQLAlchemy engines on asyncpg, and the two spellings of one database URL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+    from sqlalchemy.engine import URL
+
+CONNECT_SECONDS = 5.0
+
+
+def parse_url(url: SecretStr) -> URL:
+    """The URL of any PostgreSQL dialect, as SQLAlchemy's asyncpg dialect spells it."""
+    try:
+        parsed = make_url(url.get_secret_value())
+    except ArgumentError:
+        # The original error prints the URL, and with it the password.
+        raise ConfigurationError(
+            "DATABASE_URL is not a URL; it looks like postgresql://user:password@host:5432/database"
+        ) from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ConfigurationError(
+            f"DATABASE_URL names {parsed.get_backend_name()}, but bgpilot needs PostgreSQL: "
+            "postgresql://user:password@host:5432/database"
+        )
+    return parsed.set(drivername="postgresql+asyncpg")
+
+
+def plain_url(url: SecretStr) -> str:
+    """The same URL as asyncpg itself and psql take it. It holds the password: never log it."""
+    return parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def describe(url: SecretStr) -> str:
+    """Where the database is, without the password: for start-up lines and errors."""
+    return parse_url(url).set(drivername="postgresql").render_as_string(hide_password=True)
+
+
+def create_engine(
+    url: SecretStr,
+    *,
+    application: str,
+    pool_size: int = 5,
+    statement_seconds: float = 30.0,
+    read_only: bool = False,
+) -> AsyncEngine:
+    """An engine with bounded pool, connect and statement times. It connects on first use."""
+    connect: dict[str, Any] = {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": statement_seconds + 5.0,
+        "server_settings": {
+            "application_name": application,
+            "statement_timeout": str(int(statement_seconds * 1000)),
+            "jit": "off",
+            "default_transaction_read_only": "on" if read_only else "off",
+        },
+    }
+    return create_async_engine(
+        parse_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5.0,
+        pool_pre_ping=True,
+        connect_args=connect,
+    )

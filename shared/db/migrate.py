@@ -1,0 +1,97 @@
+"""Brings the database to the schema that this version of bgpilot needs.
+
+Any number of services may start at once: the first to take the advisory lock migrates, the
+others wait for it and find nothing left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from shared.db.engine import create_engine
+from shared.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+log = structlog.get_logger(__name__)
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+# Any number will do, as long as every bgpilot takes the same one.
+_LOCK = 0x62677069
+_MIGRATION_SECONDS = 3600.0
+
+
+async def migrate(url: SecretStr) -> None:
+    """Migrates to the newest revision; UserError when the schema is newer than this program."""
+    engine = create_engine(
+        url, application="bgpilot migrate", pool_size=1, statement_seconds=_MIGRATION_SECONDS
+    )
+    try:
+        await _migrate(engine)
+    finally:
+        await engine.dispose()
+
+
+async def _migrate(engine: AsyncEngine) -> None:
+    async with engine.connect() as conn:
+        if await conn.run_sync(_revision) == _head():
+            return
+        await conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        await conn.commit()
+        try:
+            before = await conn.run_sync(_revision)
+            await conn.commit()
+            await conn.run_sync(_upgrade)
+            await conn.commit()
+        finally:
+            if not conn.invalidated:
+                await conn.rollback()
+                await conn.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+                await conn.commit()
+    if before != _head():
+        log.info("schema migrated", before=before or "empty", now=_head())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _revision(conn: Connection) -> str | None:
+    return MigrationContext.configure(conn).get_current_revision()
+
+
+def _upgrade(conn: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = conn
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    revision = _revision(conn)
+    if revision is not None and revision not in known:
+        raise UserError(
+            f"the database has schema revision {revision}, which this bgpilot does not know: "
+            "a newer version has migrated it; run that version, or restore a backup"
+        )
+    command.upgrade(config, "head")
+
+
+def migrate_and_wait(url: SecretStr) -> None:
+    """`migrate`, for a caller that has no event loop."""
+    asyncio.run(migrate(url))
