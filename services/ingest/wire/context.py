@@ -1,0 +1,164 @@
+"""How the UPDATEs of one peer are to be read: by view and family, from its OPENs and experience.
+
+Routers disagree with their own OPENs: ADD-PATH is set by RIB view in some (GoBGP, Huawei, Junos),
+so what the OPENs say is only where a view starts. Every NLRI field is then read strictly. Until
+a field can be read in one way only, both readings are tried and the sounder one is taken; from
+then on the other reading is tried only where the known one does not fit.
+"""
+
+from services.ingest.wire.bgp_open import ADD_PATH_RECEIVE, ADD_PATH_SEND, Open
+from services.ingest.wire.errors import WireError
+from services.ingest.wire.nlri import split_add_path_nlri, split_nlri
+from services.ingest.wire.peer import RibView
+
+_PATH_ID_LIKE_A_PREFIX = 1 << 24
+"""Routers count path identifiers from 1; one that fills four octets is a prefix misread."""
+
+Split = tuple[list[bytes], list[int] | None]
+
+
+class Counters:
+    """What the decoder of one connection had to put right."""
+
+    __slots__ = ("add_path_overridden", "as_width_overridden")
+
+    def __init__(self) -> None:
+        self.add_path_overridden = 0
+        """NLRI fields read against what the OPENs say about ADD-PATH."""
+        self.as_width_overridden = 0
+        """UPDATEs whose AS_PATH had not the width that the A flag says."""
+
+
+class _Reading:
+    """How the NLRI of one family are read in one view."""
+
+    __slots__ = ("add_path", "offered", "settled")
+
+    def __init__(self, offered: bool) -> None:
+        self.offered = offered
+        self.add_path = offered
+        self.settled = False
+
+
+class ViewContext:
+    """The reading of one RIB view of one peer, from Peer Up to Peer Down."""
+
+    __slots__ = ("_counters", "_offered", "_readings", "learnt_as_octets", "view")
+
+    def __init__(self, view: RibView, counters: Counters) -> None:
+        self.view = view
+        self._counters = counters
+        self._offered: frozenset[int] = frozenset()
+        self._readings: dict[int, _Reading] = {}
+        self.learnt_as_octets = 0
+        """2 or 4 once the view has shown an AS_PATH against its A flag, else 0."""
+
+    def reset(self, sent: Open | None, received: Open | None) -> None:
+        """Start again from what the OPENs of a Peer Up say; from nothing where there are none."""
+        self._readings = {}
+        self.learnt_as_octets = 0
+        self._offered = _add_path_families(self.view, sent, received)
+
+    def as_octets(self, stated: int) -> int:
+        """Octets of an AS number, where the header says `stated`."""
+        return self.learnt_as_octets or stated
+
+    def saw_as_octets(self, stated: int, actual: int) -> None:
+        if actual != stated:
+            self._counters.as_width_overridden += 1
+            self.learnt_as_octets = actual
+        else:
+            self.learnt_as_octets = 0
+
+    def split(self, family: int, buf: bytes, pos: int, end: int) -> Split:
+        """The NLRI of a field and their path identifiers, None where there are none."""
+        reading = self._readings.get(family)
+        if reading is None:
+            reading = self._readings[family] = _Reading(family in self._offered)
+        if reading.settled:
+            try:
+                found = _read(reading.add_path, family, buf, pos, end)
+            except WireError as error:
+                found = self._changed(reading, error, family, buf, pos, end)
+        else:
+            found = _weigh(reading, family, buf, pos, end)
+        if reading.add_path != reading.offered:
+            self._counters.add_path_overridden += 1
+        return found
+
+    def _changed(
+        self, reading: _Reading, error: WireError, family: int, buf: bytes, pos: int, end: int
+    ) -> Split:
+        """One retry with the other reading, which must leave no doubt."""
+        other = _attempt(not reading.add_path, family, buf, pos, end)
+        if isinstance(other, WireError) or _doubtful(other, buf, pos, end):
+            raise error
+        reading.add_path = not reading.add_path
+        return other
+
+
+def _add_path_families(view: RibView, sent: Open | None, received: Open | None) -> frozenset[int]:
+    """Families whose NLRI carry path identifiers in this view (RFC 7911 4, RFC 9069 5.2)."""
+    if sent is None or received is None:
+        return frozenset()
+    if view is RibView.LOC_RIB:
+        return frozenset(sent.add_path) | frozenset(received.add_path)
+    ours, theirs = ADD_PATH_RECEIVE, ADD_PATH_SEND
+    if view.is_out:
+        ours, theirs = theirs, ours
+    return frozenset(
+        family
+        for family, mode in sent.add_path.items()
+        if mode & ours and received.add_path.get(family, 0) & theirs
+    )
+
+
+def _weigh(reading: _Reading, family: int, buf: bytes, pos: int, end: int) -> Split:
+    """Read a field of a view that has not shown its ADD-PATH state yet."""
+    expected = _attempt(reading.add_path, family, buf, pos, end)
+    other = _attempt(not reading.add_path, family, buf, pos, end)
+    if isinstance(other, WireError):
+        if isinstance(expected, WireError):
+            raise expected
+        reading.settled = True
+        return expected
+    doubtful_other = _doubtful(other, buf, pos, end)
+    if isinstance(expected, WireError):
+        reading.add_path = not reading.add_path
+        reading.settled = not doubtful_other
+        return other
+    doubtful = _doubtful(expected, buf, pos, end)
+    reading.settled = doubtful != doubtful_other
+    if doubtful and not doubtful_other:
+        reading.add_path = not reading.add_path
+        return other
+    return expected
+
+
+def _read(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> Split:
+    if add_path:
+        return split_add_path_nlri(family, buf, pos, end)
+    return split_nlri(family, buf, pos, end), None
+
+
+def _attempt(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> Split | WireError:
+    try:
+        return _read(add_path, family, buf, pos, end)
+    except WireError as error:
+        return error
+
+
+def _doubtful(found: Split, buf: bytes, pos: int, end: int) -> bool:
+    """Whether a reading that fits still looks wrong.
+
+    A misread field shows the same route twice (path identifier 1 becomes 0.0.0.0/0 three
+    times), spare bits that are not zero, or path identifiers that fill four octets.
+    """
+    nlri, path_ids = found
+    if path_ids is None:
+        return len(set(nlri)) != len(nlri) or b"".join(nlri) != buf[pos:end]
+    if max(path_ids, default=0) >= _PATH_ID_LIKE_A_PREFIX:
+        return True
+    pairs = list(zip(path_ids, nlri, strict=True))
+    octets = b"".join(path_id.to_bytes(4, "big") + value for path_id, value in pairs)
+    return len(set(pairs)) != len(pairs) or octets != buf[pos:end]

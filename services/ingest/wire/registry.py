@@ -1,0 +1,91 @@
+"""The peers of one router: their headers, decoded once, and how their UPDATEs are read."""
+
+from typing import TypeVar
+
+from services.ingest.wire.context import Counters, ViewContext
+from services.ingest.wire.messages import PeerUp
+from services.ingest.wire.peer import (
+    IDENTITY_SIZE,
+    PeerHeader,
+    PeerKey,
+    RibView,
+    decode_peer_header,
+)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+MAX_PEERS = 65_536
+"""Beyond it the peer seen first is forgotten: a router that invents peers costs no memory."""
+
+
+class KnownPeer:
+    """One form of a per-peer header: its fields, and the view that its routes belong to."""
+
+    __slots__ = ("as_octets", "header", "stamp", "view")
+
+    def __init__(self, header: PeerHeader, stamp: bytes, view: ViewContext) -> None:
+        self.header = header
+        self.stamp = stamp
+        self.view = view
+        self.as_octets = header.as_octets
+
+
+class PeerRegistry:
+    """Every peer that a Peer Up or a route has named."""
+
+    __slots__ = ("_counters", "_known", "_views", "up")
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._known: dict[bytes, KnownPeer] = {}
+        self._views: dict[tuple[PeerKey, RibView], ViewContext] = {}
+        self.up: dict[PeerKey, PeerUp] = {}
+
+    def find(self, buf: bytes, pos: int) -> KnownPeer:
+        """The peer whose header starts at `pos`; messages of one instant share the header."""
+        raw = buf[pos : pos + IDENTITY_SIZE]
+        stamp = buf[pos + IDENTITY_SIZE : pos + IDENTITY_SIZE + 8]
+        known = self._known.get(raw)
+        if known is None:
+            header = decode_peer_header(buf, pos)
+            known = KnownPeer(header, stamp, self._view(header))
+            _put(self._known, raw, known)
+        elif known.stamp != stamp:
+            known.stamp = stamp
+            known.header = decode_peer_header(buf, pos)
+        return known
+
+    def opened(self, message: PeerUp) -> None:
+        """A Peer Up is for all views of the peer: routers send one, or one for each."""
+        key = message.peer.key
+        self.up.pop(key, None)
+        _put(self.up, key, message)
+        for view in RibView:
+            context = self._views.get((key, view))
+            if context is not None:
+                context.reset(message.sent_open, message.received_open)
+
+    def closed(self, key: PeerKey) -> None:
+        self.up.pop(key, None)
+        for view in RibView:
+            context = self._views.get((key, view))
+            if context is not None:
+                context.reset(None, None)
+
+    def _view(self, header: PeerHeader) -> ViewContext:
+        name = (header.key, header.view)
+        context = self._views.get(name)
+        if context is None:
+            context = ViewContext(header.view, self._counters)
+            up = self.up.get(header.key)
+            if up is not None:
+                context.reset(up.sent_open, up.received_open)
+            _put(self._views, name, context)
+        return context
+
+
+def _put(table: dict[K, V], key: K, value: V) -> None:
+    if len(table) >= MAX_PEERS:
+        del table[next(iter(table))]
+    table[key] = value
