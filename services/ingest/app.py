@@ -29,10 +29,12 @@ def create_app(settings: IngestSettings, listener: socket.socket) -> FastAPI:
         await collector.stop()
 
     async def station() -> Mapping[str, object]:
-        return await app.state.collector.check_station()
+        collector: Collector = app.state.collector
+        return await collector.check_station()
 
     async def database() -> Mapping[str, object]:
-        return await app.state.collector.check_database()
+        collector: Collector = app.state.collector
+        return await collector.check_database()
 
     app = create_service(
         "ingest",

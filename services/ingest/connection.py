@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -17,9 +17,9 @@ from services.ingest.changes import (
     RouterNamed,
 )
 from services.ingest.wire import (
+    AnyMessage,
     Initiation,
     MalformedMessage,
-    Message,
     PeerDown,
     PeerHeader,
     PeerKey,
@@ -27,6 +27,7 @@ from services.ingest.wire import (
     RouteMonitoring,
     StreamDecoder,
     Termination,
+    family_name,
 )
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ if TYPE_CHECKING:
 
     from services.ingest.batch import Batcher
     from services.ingest.registry import PeerSession, Registry
+    from services.ingest.wire import Open
 
 log = structlog.get_logger(__name__)
 
 _HEX_BYTES = 256
+# RFC 7911 4.
+_ADD_PATH = {1: "receive", 2: "send", 3: "both"}
 
 
 class RouterConnection:
@@ -130,17 +134,17 @@ class RouterConnection:
         return peer
 
     @singledispatchmethod
-    async def _handle(self, message: Message, time_us: int) -> None:
+    async def _handle(self, message: AnyMessage, time_us: int) -> None:
         """Statistics, mirrored and unknown messages: counted, and shown when debugging."""
         self._log.debug("message", type=type(message).__name__, time_us=time_us)
 
-    @_handle.register
+    @_handle.register(Initiation)
     async def _(self, message: Initiation, time_us: int) -> None:
         assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
         self._batcher.add_change(RouterNamed(self._router_id, message.sys_name, message.sys_descr))
         self._log.info("router named itself", sys_name=message.sys_name, time_us=time_us)
 
-    @_handle.register
+    @_handle.register(PeerUp)
     async def _(self, message: PeerUp, time_us: int) -> None:
         header = message.peer
         peer = self._peers.get(header.key)
@@ -164,12 +168,12 @@ class RouterConnection:
                 local_port=message.local_port,
                 remote_port=message.remote_port,
                 hold_time=received.hold_time if received else None,
-                capabilities=received.capabilities_json() if received else {},
+                capabilities=_capabilities(received) if received else {},
             )
         )
         self._log.info(f"BMP peer {header.address_text} has established a session", asn=header.asn)
 
-    @_handle.register
+    @_handle.register(PeerDown)
     async def _(self, message: PeerDown, time_us: int) -> None:
         header = message.peer
         peer = self._peers.pop(header.key, None)
@@ -191,11 +195,11 @@ class RouterConnection:
             "peer down", peer=header.address_text, code=message.reason, reason=message.reason_text
         )
 
-    @_handle.register
+    @_handle.register(Termination)
     async def _(self, message: Termination, time_us: int) -> None:
         self._log.info("router ends the connection", reason=message.reason_text, time_us=time_us)
 
-    @_handle.register
+    @_handle.register(MalformedMessage)
     async def _(self, message: MalformedMessage, time_us: int) -> None:
         metrics.MALFORMED.labels(str(message.type)).inc()
         self._log.error(
@@ -205,6 +209,18 @@ class RouterConnection:
             data_hex=message.frame[:_HEX_BYTES].hex(),
             time_us=time_us,
         )
+
+
+def _capabilities(message: Open) -> dict[str, Any]:
+    """What the peer can do (RFC 5492): what we read of it by name, and every one by its code."""
+    return {
+        "families": [family_name(family) for family in message.families],
+        "add_path": {
+            family_name(family): _ADD_PATH.get(mode, str(mode))
+            for family, mode in message.add_path.items()
+        },
+        "codes": [{"code": code, "value": value.hex()} for code, value in message.capabilities],
+    }
 
 
 def _ip(address: bytes) -> str:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    Conn = asyncpg.Connection[Any]
+
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
-Conn = asyncpg.Connection[Any]
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 5.0

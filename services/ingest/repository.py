@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.ingest.changes import (
     Change,
@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import AsyncIterator, Iterable
 
-    from asyncpg import Connection
-
     from services.ingest.batch import Batch
-
-    Conn = Connection[Any]
+    from services.ingest.database import Conn
 
 # Advisory locks taken with two keys: ours, and one for each writer.
 _WRITER_LOCK = 0x6267
@@ -139,6 +136,8 @@ async def register_session(
         address,
         asn,
     )
+    if row is None:
+        raise LookupError("the upsert of a peer returned no row")
     return int(row["peer_id"]), int(row["sessions"])
 
 
@@ -190,7 +189,7 @@ async def apply(change: Change, _conn: Conn) -> None:
     raise TypeError(f"no statement for {type(change).__name__}")
 
 
-@apply.register
+@apply.register(RouterConnected)
 async def _(change: RouterConnected, conn: Conn) -> None:
     await conn.execute(
         "UPDATE rib.router SET connections = connections + 1, connected_since = $2 "
@@ -200,7 +199,7 @@ async def _(change: RouterConnected, conn: Conn) -> None:
     )
 
 
-@apply.register
+@apply.register(RouterNamed)
 async def _(change: RouterNamed, conn: Conn) -> None:
     await conn.execute(
         "UPDATE rib.router SET sys_name = $2, sys_descr = $3 WHERE router_id = $1",
@@ -210,7 +209,7 @@ async def _(change: RouterNamed, conn: Conn) -> None:
     )
 
 
-@apply.register
+@apply.register(RouterDisconnected)
 async def _(change: RouterDisconnected, conn: Conn) -> None:
     await conn.execute(
         "UPDATE rib.router SET connections = greatest(connections - 1, 0) WHERE router_id = $1",
@@ -235,7 +234,7 @@ async def _(change: RouterDisconnected, conn: Conn) -> None:
     )
 
 
-@apply.register
+@apply.register(PeerCameUp)
 async def _(change: PeerCameUp, conn: Conn) -> None:
     await conn.execute(
         """
@@ -262,7 +261,7 @@ async def _(change: PeerCameUp, conn: Conn) -> None:
     await _note(conn, change, "up", None, reason)
 
 
-@apply.register
+@apply.register(PeerWentDown)
 async def _(change: PeerWentDown, conn: Conn) -> None:
     await conn.execute(
         """

@@ -1,0 +1,59 @@
+# Every target sets up what it needs: an own virtual environment in .venv, from uv.lock.
+SHELL := /bin/sh
+PYTHON ?= python3
+UV := $(shell command -v uv || echo .uv/uv)
+export UV_PROJECT_ENVIRONMENT := .venv
+
+READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
+BGPILOT := .venv/bin/bgpilot
+RUN := .venv/bin/
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-packages check format bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: $(READY) ## Run everything with a real router's table replayed (ARGS=--once: stop after that)
+	@$(BGPILOT) up --demo $(ARGS)
+
+up: $(READY) ## Run everything on this machine; routers send BMP to port 11019
+	@$(BGPILOT) up $(ARGS)
+
+test: $(READY_DEV) test-packages ## Run the whole test suite (ARGS="tests/routes -k prefix" for a part)
+	@$(RUN)pytest -n $(WORKERS) $(ARGS)
+
+test-packages:
+	@sh scripts/install-test-packages.sh
+
+check: $(READY_DEV) ## Lint, format, types and import contracts: what CI and pre-commit run
+	@$(RUN)ruff check
+	@$(RUN)ruff format --check
+	@$(RUN)mypy
+	@$(RUN)lint-imports
+
+format: $(READY_DEV) ## Put the code in the house's format
+	@$(RUN)ruff check --fix
+	@$(RUN)ruff format
+
+bench: $(READY_DEV) ## Measure; each figure is one JSON line (bench/README.md)
+	@$(RUN)python -m bench $(ARGS)
+
+clean: ## Remove what these targets made here (not the data in BGPILOT_HOME)
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml uv.lock | $(UV)
+	@echo "installing bgpilot into .venv"
+	@$(UV) sync --frozen --quiet --no-dev --inexact
+	@touch $@
+
+$(READY_DEV): pyproject.toml uv.lock | $(UV)
+	@echo "installing bgpilot and what its tests and checks need into .venv"
+	@$(UV) sync --frozen --quiet
+	@touch $@ $(READY)
+
+.uv/uv:
+	@$(PYTHON) scripts/get_uv.py .uv
