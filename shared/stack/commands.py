@@ -15,7 +15,7 @@ from shared.log import configure
 from shared.settings import load
 from shared.stack.attended import attend
 from shared.stack.components import components
-from shared.stack.demo import Demo
+from shared.stack.demo import Demo, bundled_capture
 from shared.stack.preflight import check_database, check_free, locked
 from shared.stack.settings import StackSettings
 from shared.stack.stream import LogStream, standard_output
@@ -23,6 +23,7 @@ from shared.stack.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from shared.stack.component import Component
 
@@ -39,9 +40,10 @@ def up(*, demo: bool, once: bool) -> None:
     """
     settings = load(StackSettings)
     stream = _logging_into_one_stream(settings)
+    capture = bundled_capture() if demo else None
     with locked(settings.home):
         check_free(settings.listeners())
-        sys.exit(asyncio.run(_run(settings, stream, demo=demo, once=once)))
+        sys.exit(asyncio.run(_run(settings, stream, capture, once=once)))
 
 
 def _logging_into_one_stream(settings: StackSettings) -> LogStream:
@@ -53,7 +55,9 @@ def _logging_into_one_stream(settings: StackSettings) -> LogStream:
     return stream
 
 
-async def _run(settings: StackSettings, stream: LogStream, *, demo: bool, once: bool) -> int:
+async def _run(
+    settings: StackSettings, stream: LogStream, capture: Path | None, *, once: bool
+) -> int:
     if settings.database_url is not None:
         await check_database(settings.database_url)
     parts = components(settings)
@@ -62,7 +66,7 @@ async def _run(settings: StackSettings, stream: LogStream, *, demo: bool, once: 
     async def work() -> int:
         await supervisor.start()
         _announce(parts)
-        shown = await Demo(settings, supervisor, stream).show() if demo else True
+        shown = capture is None or await Demo(settings, supervisor, stream, capture).show()
         if not once:
             await asyncio.Event().wait()
         return 0 if shown else 1

@@ -17,7 +17,7 @@ import structlog
 from shared.errors import UserError
 from shared.http import client
 from shared.stack.component import Component
-from shared.stack.pretty import pretty, shortened
+from shared.stack.pretty import readable
 
 if TYPE_CHECKING:
     from shared.stack.settings import StackSettings
@@ -26,21 +26,16 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-CAPTURE = Path(__file__).with_name("demo.bmp.gz")
 _COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.2
-_SAMPLE = 200
+_SAMPLE = 1000
 
 
 class Demo:
     """Replays the capture into the station and asks the gateway about it, as a person would."""
 
     def __init__(
-        self,
-        settings: StackSettings,
-        supervisor: Supervisor,
-        stream: LogStream,
-        capture: Path = CAPTURE,
+        self, settings: StackSettings, supervisor: Supervisor, stream: LogStream, capture: Path
     ) -> None:
         self._gateway = settings.listener("gateway_http").url
         self._station = settings.listener("ingest_bmp").address
@@ -50,8 +45,6 @@ class Demo:
 
     async def show(self) -> bool:
         """Whether every question got an answer."""
-        if not self._capture.is_file():
-            raise UserError(f"the demo's capture {self._capture} is missing from the installation")
         async with client(
             connect_timeout=2.0, read_timeout=30.0, base_url=self._gateway
         ) as gateway:
@@ -70,7 +63,7 @@ class Demo:
         replay = Component(
             name="replay",
             argv=(
-                *(sys.executable, "-P", "-m", "shared.cli.main"),
+                *(sys.executable, "-P", "-c", "from shared.cli.main import main; main()"),
                 *("replay", str(self._capture), "--to", self._station),
             ),
             environment=dict(os.environ),
@@ -90,9 +83,7 @@ class Demo:
             async with asyncio.timeout(_COMMIT_SECONDS):
                 while True:
                     now = await self._stats(gateway)
-                    # The replay's connection is closed once its last byte has been read.
-                    read = now["connections"] <= before["connections"]
-                    if read and now["pending_routes"] == 0:
+                    if _is_read(before, now) and now["pending_routes"] == 0:
                         break
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
@@ -109,18 +100,33 @@ class Demo:
         return stats
 
     async def _ask(self, gateway: httpx.AsyncClient) -> bool:
-        sample = await gateway.get(_routes(prefix="0.0.0.0/0", match="longer", limit=_SAMPLE))
-        prefixes = [route["prefix"] for route in sample.json().get("data", [])]
-        self._stream.text("\nThe demo's routes are there. Some questions, and the answers:\n")
-        answered = [await self._show(gateway, path) for path in questions(prefixes)]
-        self._stream.text(f"\nEvery question there is, to try out: {self._gateway}/docs\n\n")
+        sample = await gateway.get(_routes(limit=_SAMPLE))
+        sample.raise_for_status()
+        prefixes = [route["prefix"] for route in sample.json()["data"]]
+        with self._stream.held():
+            self._stream.text("\nThe demo's routes are there. Some questions, and the answers:\n")
+            answered = [await self._show(gateway, path) for path in questions(prefixes)]
+            self._stream.text(f"\nEvery question there is, to try out: {self._gateway}/docs\n\n")
         return all(answered) and bool(prefixes)
 
     async def _show(self, gateway: httpx.AsyncClient, path: str) -> bool:
         answer = await gateway.get(path)
-        body = answer.json()
-        self._stream.text(f"\n$ curl -s '{self._gateway}{path}'\n{pretty(shortened(body))}\n")
-        return answer.status_code == httpx.codes.OK and bool(body["data"])
+        self._stream.text(f"\n$ curl -s '{self._gateway}{path}'\n{readable(answer.content)}\n")
+        return answer.status_code == httpx.codes.OK and bool(answer.json()["data"])
+
+
+def bundled_capture() -> Path:
+    """The capture of the distribution; UserError where it is missing."""
+    path = Path(__file__).with_name("demo.bmp.gz")
+    if not path.is_file():
+        raise UserError(f"the demo's capture {path} is missing; install bgpilot again")
+    return path
+
+
+def _is_read(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether a connection came, and went: it is closed once its last byte has been read."""
+    came = now["connections_accepted"] > before["connections_accepted"]
+    return bool(came and now["connections"] <= before["connections"])
 
 
 def questions(prefixes: list[str]) -> list[str]:

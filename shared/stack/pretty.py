@@ -10,6 +10,14 @@ _WIDTH = 90
 _ITEMS = 2
 
 
+def readable(body: bytes) -> str:
+    """A JSON body for a person; any other as it is."""
+    try:
+        return pretty(shortened(orjson.loads(body)))
+    except orjson.JSONDecodeError:
+        return body.decode(errors="replace")
+
+
 def shortened(value: Any, items: int = _ITEMS) -> Any:  # noqa: ANN401 - any JSON value
     """The value with lists of objects cut to their first items and a word on how many more."""
     if isinstance(value, dict):

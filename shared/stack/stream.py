@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green")
 _HELD_LINES = 10_000
 # What a person at a terminal sees in the prefix, or does not need.
-_HIDDEN = ("service", "version", "logger", "timestamp")
+_HIDDEN = ("service", "version", "logger", "timestamp", "color_message")
 
 
 class LogStream:
