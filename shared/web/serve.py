@@ -16,7 +16,7 @@ from shared.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -37,7 +37,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    app: FastAPI, host: str, port: int, *, variable: str, trusted_proxies: str | None = None
+    app: ASGIApp, host: str, port: int, *, variable: str, trusted_proxies: str | None = None
 ) -> None:
     """Serves `app` on `host:port` until SIGINT or SIGTERM.
 
@@ -51,7 +51,7 @@ def serve(
         runner.run(server.serve(sockets=[listener]))
 
 
-def configuration(app: FastAPI, *, trusted_proxies: str | None = None) -> uvicorn.Config:
+def configuration(app: ASGIApp, *, trusted_proxies: str | None = None) -> uvicorn.Config:
     """How every app of bgpilot is served."""
     return uvicorn.Config(
         app,
