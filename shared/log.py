@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from shared.settings import LogSettings
 
+# Local variables may hold passwords, and routers' bytes by the megabyte.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 # Libraries that tell at INFO what matters only to whoever debugs them.
 _QUIET = ("httpx", "httpcore", "alembic", "asyncio")
 
@@ -29,6 +33,7 @@ def configure(service: str, settings: LogSettings) -> None:
 
     def identify(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         event["service"] = service
+        event.pop("color_message", None)  # uvicorn's second form of its message
         return event
 
     shared: list[Processor] = [
@@ -53,7 +58,7 @@ def configure(service: str, settings: LogSettings) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(_console() if wanted == "console" else _json()),
@@ -74,7 +79,7 @@ def _json() -> list[Processor]:
 
     return [
         add_version,
-        structlog.processors.dict_tracebacks,
+        _TRACEBACKS,
         structlog.processors.JSONRenderer(serializer=_dumps),
     ]
 
