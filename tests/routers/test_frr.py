@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.routers.harness.policy import REFUSED, TAG
 from tests.routers.harness.samples import sample_routes
+from tests.routers.harness.table import Route, as_path, table
 from tests.routers.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ def test_only_the_view_after_the_policy_shows_what_the_policy_did(
     assert {r["prefix"] for r in before} - {r["prefix"] for r in after} == {REFUSED}
     assert not any(TAG in route["communities"] for route in before)
     assert all(TAG in route["communities"] for route in after)
-    assert {route["local_pref"] for route in after} == {222}
 
 
 def test_the_router_goes_by_its_own_name_and_its_peers_by_what_they_opened_with(
@@ -46,3 +47,22 @@ def test_a_peer_that_never_came_up_is_not_up(frr_edge: Edge[FrrBgpd], station: S
     (ghost,) = frr_edge.router.peers.keys() - {feeder.address for feeder in frr_edge.feeders}
     up = {peer["address"] for peer in station.peers() if peer["state"] == "up"}
     assert ghost not in up
+
+
+def test_a_path_with_the_own_as_of_frr_before_it_is_still_the_same_path(
+    frr_edge: Edge[FrrBgpd], station: Station
+) -> None:
+    # FRR before FRRouting/frr#21815 reports what it would announce to the peer, its own AS first.
+    feeder = frr_edge.feeders[0]
+    frr_edge.router.configure(
+        "address-family ipv4 unicast", f"no neighbor {feeder.address} attribute-unchanged as-path"
+    )
+    told = Route("198.51.100.0/24", "192.0.2.3", as_path(f"{feeder.asn} 3356 64512"))
+    frr_edge.announce(feeder, [told])
+
+    def check() -> None:
+        found = station.table(peer=feeder.address, rib="adj_in_pre")
+        as_reported = replace(told, as_path=(frr_edge.router.asn, *told.as_path))
+        assert found in (table([told]), table([as_reported]))
+
+    eventually(check)

@@ -91,11 +91,15 @@ class FrrBgpd:
 
     def shut(self, peer: str) -> None:
         """Takes the session to `peer` down and keeps it down."""
-        self._configure(f"neighbor {peer} shutdown")
+        self.configure(f"neighbor {peer} shutdown")
 
     def unshut(self, peer: str) -> None:
         """Lets `peer` connect again."""
-        self._configure(f"no neighbor {peer} shutdown")
+        self.configure(f"no neighbor {peer} shutdown")
+
+    def configure(self, *lines: str) -> None:
+        """Enters the lines below `router bgp`."""
+        vty.ask(self._vty, "enable", "configure terminal", f"router bgp {self.asn}", *lines, "end")
 
     def received(self, peer: str, family: str) -> Table:
         """The routes of `peer` before the inbound policy (Adj-RIB-In).
@@ -148,9 +152,6 @@ class FrrBgpd:
     def _json(self, command: str, family: str) -> dict[str, Any]:
         return vty.ask_json(self._vty, f"show bgp {_FAMILIES[family]} {command}")
 
-    def _configure(self, *lines: str) -> None:
-        vty.ask(self._vty, "enable", "configure terminal", f"router bgp {self.asn}", *lines, "end")
-
     def _check_answers(self) -> None:
         self._daemon.check_alive()
         try:
@@ -191,6 +192,9 @@ class FrrBgpd:
         for peer in self.peers.values():
             lines.append(f"  neighbor {peer.address} activate")
             lines.append(f"  neighbor {peer.address} soft-reconfiguration inbound")
+            # Else its BMP puts FRR's own AS before every path, as if it announced the route to
+            # the peer that it came from (FRRouting/frr#21815).
+            lines.append(f"  neighbor {peer.address} attribute-unchanged as-path")
             if peer.policy:
                 lines.append(f"  neighbor {peer.address} route-map INBOUND in")
         return [*lines, " exit-address-family"]

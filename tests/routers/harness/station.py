@@ -13,7 +13,7 @@ import httpx
 
 from tests.routers.harness.loopback import free_port
 from tests.routers.harness.process import Daemon
-from tests.routers.harness.table import Route, Table, communities, table
+from tests.routers.harness.table import Route, Table, as_path_of_json, communities, table
 from tests.routers.harness.waiting import NotYetError, eventually
 
 if TYPE_CHECKING:
@@ -141,10 +141,7 @@ def _route(entry: dict[str, Any]) -> Route:
     return Route(
         prefix=entry["prefix"],
         next_hop=entry["next_hop"],
-        as_path=tuple(
-            frozenset(element) if isinstance(element, list) else element
-            for element in entry["as_path"]
-        ),
+        as_path=as_path_of_json(entry["as_path"]),
         origin=entry["origin"],
         med=entry["med"],
         communities=communities(entry["communities"]),

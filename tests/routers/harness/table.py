@@ -49,6 +49,19 @@ def as_path(text: str) -> AsPath:
     return tuple(_path_element(word) for word in text.split())
 
 
+def as_path_of_json(elements: Iterable[object]) -> AsPath:
+    """Reads the notation of bgpilot's JSON: numbers, and a list for an AS_SET."""
+    path: list[int | frozenset[int]] = []
+    for element in elements:
+        if isinstance(element, int):
+            path.append(element)
+        elif isinstance(element, list):
+            path.append(frozenset(element))
+        else:
+            raise TypeError(f"no part of a path that a test announces: {element!r}")
+    return tuple(path)
+
+
 def _path_element(word: str) -> int | frozenset[int]:
     if word.startswith("{"):
         return frozenset(int(asn) for asn in word.strip("{}").split(","))
