@@ -80,43 +80,43 @@ class Account:
         log.info("let an account through a directory", account=self.name, directory=str(directory))
 
 
-def current() -> Account:
-    """The account to run PostgreSQL as: our own, or as root the system account `bgpilot`.
+def current(name: str = NAME) -> Account:
+    """The account to run PostgreSQL as: our own, or as root the system account of that name.
 
     The system account is created when there is none; UserError when that cannot be done.
     """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), _name_of(os.geteuid()))
     try:
-        entry = pwd.getpwnam(NAME)
+        entry = pwd.getpwnam(name)
     except KeyError:
-        _create()
-        entry = pwd.getpwnam(NAME)
+        _create(name)
+        entry = pwd.getpwnam(name)
     if entry.pw_uid == 0:
-        raise UserError(f"the account {NAME} is root, as which PostgreSQL does not run; {_hint()}")
-    return Account(entry.pw_uid, entry.pw_gid, NAME, frozenset({entry.pw_gid}))
+        raise UserError(f"the account {name} is root, as which PostgreSQL does not run; {_hint()}")
+    return Account(entry.pw_uid, entry.pw_gid, name, frozenset({entry.pw_gid}))
 
 
-def _create() -> None:
+def _create(name: str) -> None:
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if useradd is None:
         raise UserError(
             f"PostgreSQL does not run as root, and there is no useradd here that could create "
-            f"the account {NAME} for it; {_hint()}"
+            f"the account {name} for it; {_hint()}"
         )
     options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     result = subprocess.run(
-        [useradd, *options, "--shell", "/usr/sbin/nologin", NAME],
+        [useradd, *options, "--shell", "/usr/sbin/nologin", name],
         capture_output=True,
         text=True,
         check=False,
     )
     if result.returncode:
         raise UserError(
-            f"PostgreSQL does not run as root, and creating the account {NAME} for it failed: "
+            f"PostgreSQL does not run as root, and creating the account {name} for it failed: "
             f"{result.stderr.strip()}; {_hint()}"
         )
-    log.info("created a system account", account=NAME)
+    log.info("created a system account", account=name)
 
 
 def _hint() -> str:

@@ -19,6 +19,8 @@ import os
 import stat
 import struct
 import sys
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _NO_ID = 0xFFFFFFFF
 SEARCH = 1
 
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+_MASKED = (USER, GROUP_OBJ, GROUP)
 
 
 class Entry(NamedTuple):
@@ -74,20 +77,13 @@ def grant_search(directory: Path, uid: int) -> None:
 
 def with_search(entries: Sequence[Entry], uid: int) -> list[Entry]:
     """The list with search permission for `uid` added."""
-    named = {entry.tag: entry.perm for entry in entries}
     # Widening the mask must not widen what it has held back so far: that is taken out for good.
-    old_mask = named.get(MASK, 7)
-    wanted = {(entry.tag, entry.id): entry.perm for entry in entries}
-    for tag, owner in wanted:
-        if tag in (USER, GROUP, GROUP_OBJ):
-            wanted[tag, owner] &= old_mask
-    wanted[USER, uid] = wanted.get((USER, uid), 0) | SEARCH
-    wanted[MASK, _NO_ID] = 0
-    for (tag, _), perm in wanted.items():
-        if tag in (USER, GROUP, GROUP_OBJ):
-            wanted[MASK, _NO_ID] |= perm
-    # The kernel wants them in the order of tag and id.
-    return sorted(Entry(tag, perm, owner) for (tag, owner), perm in wanted.items())
+    mask = next((entry.perm for entry in entries if entry.tag == MASK), 7)
+    perms = {(e.tag, e.id): e.perm & mask if e.tag in _MASKED else e.perm for e in entries}
+    perms[USER, uid] = perms.get((USER, uid), 0) | SEARCH
+    perms[MASK, _NO_ID] = reduce(or_, (perm for (tag, _), perm in perms.items() if tag in _MASKED))
+    # The kernel wants them in this order.
+    return [Entry(tag, perm, owner) for (tag, owner), perm in sorted(perms.items())]
 
 
 def read(directory: Path) -> list[Entry]:

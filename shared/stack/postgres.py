@@ -26,7 +26,7 @@ import structlog
 from shared.errors import UserError
 from shared.stack import leash
 from shared.stack.account import Account, current
-from shared.stack.tuning import server_settings
+from shared.stack.tuning import has_lz4, server_settings, usable_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +108,12 @@ class EmbeddedPostgres:
     @property
     def argv(self) -> tuple[str, ...]:
         """The argument list that runs the server, for use after `prepare`."""
-        settings = server_settings(self.socket_directory, binaries(), throwaway=self._throwaway)
+        settings = server_settings(
+            self.socket_directory,
+            memory=usable_memory(),
+            has_lz4=has_lz4(binaries()),
+            throwaway=self._throwaway,
+        )
         options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
         return (str(binaries() / "postgres"), "-D", str(self.data), *options)
 

@@ -78,6 +78,7 @@ def _bind(listener: Listener) -> socket.socket:
         # As servers do: a connection of an earlier run that lingers is no obstacle.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
+        sock.listen()  # two may be bound to one address until one of them listens
     except OSError:
         sock.close()
         raise

@@ -12,13 +12,12 @@ _MIB = 1024 * 1024
 
 
 def server_settings(
-    socket_directory: Path, binaries: Path, *, throwaway: bool = False
+    socket_directory: Path, *, memory: int, has_lz4: bool, throwaway: bool = False
 ) -> dict[str, str]:
     """Name and value of each setting; given on the command line, which wins over every file.
 
-    `throwaway` gives up everything that only helps after a crash.
+    `memory` is in bytes. `throwaway` gives up everything that only helps after a crash.
     """
-    memory = usable_memory()
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": str(socket_directory),
@@ -30,7 +29,8 @@ def server_settings(
         "maintenance_work_mem": "128MB",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
-        "wal_compression": "lz4" if _has_lz4(binaries) else "off",
+        # The one compressor that is always there, pglz, costs more than it saves.
+        "wal_compression": "lz4" if has_lz4 else "off",
         "synchronous_commit": "on",
         "autovacuum": "on",
         "random_page_cost": "1.1",  # the planner's default is for turning disks
@@ -58,8 +58,8 @@ def usable_memory() -> int:
 
 
 @cache
-def _has_lz4(binaries: Path) -> bool:
-    """Whether the server was built with lz4. The compressor it always has, pglz, is too slow."""
+def has_lz4(binaries: Path) -> bool:
+    """Whether the server was built with lz4."""
     result = subprocess.run(
         [str(binaries / "pg_config"), "--configure"], capture_output=True, text=True, check=False
     )
