@@ -57,12 +57,13 @@ def locate(buf: bytes, pos: int, end: int) -> tuple[list[Located], WireError | N
 
 
 def decode_attributes(
-    buf: bytes, located: list[Located], as_octets: int, next_hop: NextHop | None, announces: bool
+    buf: bytes, located: list[Located], as_octets: int, next_hop: NextHop | None, announced_at: int
 ) -> PathAttributes:
     """One set from the attributes in `located`, MP_REACH_NLRI and MP_UNREACH_NLRI left aside.
 
-    `next_hop` is that of MP_REACH_NLRI, None where NEXT_HOP tells it. `announces` asks for the
-    attributes that a set must have (RFC 7606 3 d). Errors are kept in the set, never raised.
+    `next_hop` is that of MP_REACH_NLRI, None where NEXT_HOP tells it. `announced_at` is where
+    the attributes of an announcement start, which must have some (RFC 7606 3 d), or -1. Errors
+    are kept in the set, never raised.
     """
     out = PathAttributes(as_octets)
     errors: list[WireError] = []
@@ -75,8 +76,8 @@ def decode_attributes(
     out.unknown = tuple(
         (i.kind, i.flags, buf[i.value : i.end]) for i in kept if i.kind not in RULES
     )
-    if announces:
-        _require(wanted, next_hop, located[0].start if located else 0, out, errors)
+    if announced_at >= 0:
+        _require(wanted, announced_at, out, errors)
     out.errors = tuple(errors)
     out.identity = _identity(buf, kept, out)
     return out
@@ -114,15 +115,10 @@ def _read(out: PathAttributes, buf: bytes, item: Located, errors: list[WireError
 
 
 def _require(
-    wanted: dict[int, Located],
-    next_hop: NextHop | None,
-    pos: int,
-    out: PathAttributes,
-    errors: list[WireError],
+    wanted: dict[int, Located], pos: int, out: PathAttributes, errors: list[WireError]
 ) -> None:
-    """RFC 7606 3 d: a route without a well-known mandatory attribute is withdrawn."""
-    mandatory = (ORIGIN, AS_PATH, NEXT_HOP) if next_hop is None else (ORIGIN, AS_PATH)
-    for kind in mandatory:
+    """RFC 7606 3 d, but for NEXT_HOP: whether a route may lack that depends on the view."""
+    for kind in (ORIGIN, AS_PATH):
         if kind not in wanted:
             reason = f"{RULES[kind].name} is missing"
             errors.append(WireError(reason, pos, ("path attributes",), "RFC 7606 3 d"))
@@ -131,7 +127,8 @@ def _require(
 
 def _identity(buf: bytes, kept: list[Located], out: PathAttributes) -> bytes:
     """What decides equality: each attribute with the flags that mean something, the next hop."""
-    parts = [bytes((out.as_octets,))]
+    as_octets = out.as_octets if out.as_path or out.aggregator else 4
+    parts = [bytes((as_octets,))]
     for kind, flags, _, value, end in kept:
         if kind != NEXT_HOP:
             head = bytes((flags & 0xE0, kind)) + (end - value).to_bytes(2, "big")

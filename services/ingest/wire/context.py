@@ -6,6 +6,7 @@ a field can be read in one way only, both readings are tried and the sounder one
 then on the other reading is tried only where the known one does not fit.
 """
 
+from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.bgp_open import ADD_PATH_RECEIVE, ADD_PATH_SEND, Open
 from services.ingest.wire.errors import WireError
 from services.ingest.wire.nlri import split_add_path_nlri, split_nlri
@@ -53,22 +54,36 @@ class ViewContext:
         self.learnt_as_octets = 0
         """2 or 4 once the view has shown an AS_PATH against its A flag, else 0."""
 
-    def reset(self, sent: Open | None, received: Open | None) -> None:
-        """Start again from what the OPENs of a Peer Up say; from nothing where there are none."""
+    def opened(self, sent: Open | None, received: Open | None) -> None:
+        """Start again from the OPENs of a Peer Up.
+
+        Huawei VRP sends one Peer Up for each family of a Loc-RIB: a family that these OPENs do
+        not name stays as an earlier Peer Up had it.
+        """
+        named = {*(sent.families if sent else ()), *(received.families if received else ())}
+        offered = (self._offered - named) | _add_path_families(self.view, sent, received)
+        self.closed()
+        self._offered = offered
+
+    def closed(self) -> None:
+        """Forget what Peer Up and routes have shown."""
+        self._offered = frozenset()
         self._readings = {}
         self.learnt_as_octets = 0
-        self._offered = _add_path_families(self.view, sent, received)
 
     def as_octets(self, stated: int) -> int:
         """Octets of an AS number, where the header says `stated`."""
         return self.learnt_as_octets or stated
 
-    def saw_as_octets(self, stated: int, actual: int) -> None:
-        if actual != stated:
-            self._counters.as_width_overridden += 1
-            self.learnt_as_octets = actual
-        else:
+    def saw_path(self, attributes: PathAttributes, stated: int) -> None:
+        """Learn from a decoded AS_PATH; an empty one shows nothing."""
+        if not attributes.as_path:
+            return
+        if attributes.as_octets == stated:
             self.learnt_as_octets = 0
+        else:
+            self._counters.as_width_overridden += 1
+            self.learnt_as_octets = attributes.as_octets
 
     def split(self, family: int, buf: bytes, pos: int, end: int) -> Split:
         """The NLRI of a field and their path identifiers, None where there are none."""

@@ -39,7 +39,7 @@ class PeerRegistry:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._known: dict[bytes, KnownPeer] = {}
-        self._views: dict[tuple[PeerKey, RibView], ViewContext] = {}
+        self._views: dict[PeerKey, tuple[ViewContext, ...]] = {}
         self.up: dict[PeerKey, PeerUp] = {}
 
     def find(self, buf: bytes, pos: int) -> KnownPeer:
@@ -49,7 +49,7 @@ class PeerRegistry:
         known = self._known.get(raw)
         if known is None:
             header = decode_peer_header(buf, pos)
-            known = KnownPeer(header, stamp, self._view(header))
+            known = KnownPeer(header, stamp, self._of(header.key)[header.view])
             _put(self._known, raw, known)
         elif known.stamp != stamp:
             known.stamp = stamp
@@ -61,31 +61,28 @@ class PeerRegistry:
         key = message.peer.key
         self.up.pop(key, None)
         _put(self.up, key, message)
-        for view in RibView:
-            context = self._views.get((key, view))
-            if context is not None:
-                context.reset(message.sent_open, message.received_open)
+        for view in self._of(key):
+            view.opened(message.sent_open, message.received_open)
 
     def closed(self, key: PeerKey) -> None:
         self.up.pop(key, None)
-        for view in RibView:
-            context = self._views.get((key, view))
-            if context is not None:
-                context.reset(None, None)
+        for view in self._of(key):
+            view.closed()
 
-    def _view(self, header: PeerHeader) -> ViewContext:
-        name = (header.key, header.view)
-        context = self._views.get(name)
-        if context is None:
-            context = ViewContext(header.view, self._counters)
-            up = self.up.get(header.key)
-            if up is not None:
-                context.reset(up.sent_open, up.received_open)
-            _put(self._views, name, context)
-        return context
+    def _of(self, key: PeerKey) -> tuple[ViewContext, ...]:
+        """The views of a peer, in the order of RibView."""
+        views = self._views.get(key)
+        if views is None:
+            views = tuple(ViewContext(view, self._counters) for view in RibView)
+            if _put(self._views, key, views):
+                self._known.clear()  # its headers may name the views that went
+        return views
 
 
-def _put(table: dict[K, V], key: K, value: V) -> None:
-    if len(table) >= MAX_PEERS:
+def _put(table: dict[K, V], key: K, value: V) -> bool:
+    """Whether the oldest entry had to make room."""
+    full = len(table) >= MAX_PEERS
+    if full:
         del table[next(iter(table))]
     table[key] = value
+    return full

@@ -5,13 +5,14 @@ be trusted. Treat-as-withdraw moves the announced NLRI to `withdrawn`; attribute
 the attribute out. Both keep the error in `errors`.
 """
 
-from services.ingest.wire.attribute_readers import MP_REACH, MP_UNREACH, OPTIONAL
+from services.ingest.wire.attribute_readers import MP_REACH, MP_UNREACH, NEXT_HOP, OPTIONAL
 from services.ingest.wire.attribute_set import Located, NextHop, decode_attributes, locate
 from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.cache import AttributeCache
 from services.ingest.wire.context import ViewContext
 from services.ingest.wire.errors import WireError
 from services.ingest.wire.families import IPV4_UNICAST, family_name
+from services.ingest.wire.peer import RibView
 
 _NEXT_HOP_LENGTHS = {  # octets: route distinguisher, address, link-local address
     0: (0, 0),  # FlowSpec (RFC 8955 4); IOS XR in Loc-RIB
@@ -92,7 +93,7 @@ def decode_update(
         announced = _nlri_set(view, IPV4_UNICAST, buf, nlri_at, end)
         if known is not None:
             if known.as_octets != as_octets:
-                view.saw_as_octets(as_octets, known.as_octets)
+                view.saw_path(known, as_octets)
             announced.attributes = out.attributes = known
             out.announced.append(announced)
             return out
@@ -115,7 +116,7 @@ def _nlri_set(view: ViewContext, family: int, buf: bytes, pos: int, end: int) ->
 class _Reader:
     """The path attributes of one UPDATE that the cache does not know by their raw octets."""
 
-    __slots__ = ("as_octets", "buf", "cache", "out", "view", "withdraws")
+    __slots__ = ("as_octets", "buf", "cache", "out", "start", "view", "withdraws")
 
     def __init__(
         self, buf: bytes, view: ViewContext, as_octets: int, cache: AttributeCache, out: Update
@@ -125,11 +126,13 @@ class _Reader:
         self.as_octets = as_octets
         self.cache = cache
         self.out = out
+        self.start = 0
         self.withdraws = False
 
     def read(self, pos: int, end: int, announced: NlriSet | None) -> None:
         """Fill in `out`; `announced` is what the NLRI field of the UPDATE holds."""
         out = self.out
+        self.start = pos
         located, error = locate(self.buf, pos, end)
         if error is not None:
             out.errors.append(error)
@@ -192,6 +195,8 @@ class _Reader:
         out = self.out
         attributes = self._attributes(located, next_hop, head, announces=True)
         out.errors += attributes.errors
+        if next_hop is None and NEXT_HOP not in attributes.present:
+            self._lack_next_hop()
         if attributes.withdraws or self.withdraws:
             out.withdrawn.append(announced)
             return
@@ -200,10 +205,26 @@ class _Reader:
         if out.attributes is None:
             out.attributes = attributes
 
+    def _lack_next_hop(self) -> None:
+        """RFC 7606 3 d holds for what a BGP peer sent, which is the pre-policy Adj-RIB-In.
+
+        The other views are tables of the router's own, and FRR 8.0 writes their IPv4 routes
+        without NEXT_HOP: to withdraw them would deny routes that are in use.
+        """
+        if self.view.view is RibView.ADJ_RIB_IN_PRE:
+            context = ("path attributes",)
+            error = WireError("next-hop is missing", self.start, context, "RFC 7606 3 d")
+            self.out.errors.append(error)
+            self.withdraws = True
+
     def _attributes(
         self, located: list[Located], next_hop: NextHop | None, head: bytes, *, announces: bool
     ) -> PathAttributes:
-        """The set, from the cache where it is known; one with errors is never kept there."""
+        """The set, from the cache where it is known.
+
+        One with errors is never kept there, nor one without a next hop: what becomes of their
+        routes is decided anew for each UPDATE.
+        """
         buf, width = self.buf, self.view.as_octets(self.as_octets)
         own = [item for item in located if item.kind not in (MP_REACH, MP_UNREACH)]
         rest = b"".join([buf[item.start : item.end] for item in own])
@@ -214,11 +235,13 @@ class _Reader:
             key = rest if width == 4 else (rest, width)
         found = self.cache.get(key)
         if found is None:
-            found = decode_attributes(buf, own, width, next_hop, announces)
-            if not found.errors and not self.withdraws:
+            announced_at = self.start if announces else -1
+            found = decode_attributes(buf, own, width, next_hop, announced_at)
+            sound = not found.errors and not self.withdraws
+            if sound and (next_hop is not None or NEXT_HOP in found.present):
                 self.cache.put(key, found)
         if found.as_octets != self.as_octets or self.view.learnt_as_octets:
-            self.view.saw_as_octets(self.as_octets, found.as_octets)
+            self.view.saw_path(found, self.as_octets)
         return found
 
 
