@@ -46,6 +46,8 @@ def create_app(settings: GatewaySettings, *, table: Table = TABLE) -> FastAPI:
         openapi_url=None,
         max_body_bytes=None,
     )
+    # Such a redirect is absolute, so it would lead out of a path prefix or away from https.
+    app.router.redirect_slashes = False
     app.mount("/static", StaticFiles(directory=STATIC))
     app.mount("/api", Proxy(table, services, settings))
     return app

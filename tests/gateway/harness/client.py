@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import h11
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     Headers = Sequence[tuple[str, str]]
 
@@ -71,7 +71,7 @@ class Connection:
         """Ends the connection as a killed client's kernel does."""
         self._writer.transport.abort()
 
-    async def events(self, method: str = "GET") -> AsyncIterator[h11.Event]:
+    async def events(self, method: str = "GET") -> AsyncGenerator[h11.Event]:
         """The parsed answer to a request with this method."""
         self._parser = h11.Connection(h11.CLIENT)
         self._parser.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))

@@ -81,7 +81,7 @@ class Slow:
         if self.first:
             await _start(send)
             await send({"type": "http.response.body", "body": self.first, "more_body": True})
-        gone = asyncio.create_task(receive())
+        gone = asyncio.ensure_future(receive())
         released = asyncio.create_task(self.release.wait())
         await asyncio.wait({gone, released}, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():

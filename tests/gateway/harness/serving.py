@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 from typing_extensions import override
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from gateway.upstreams import Table
+
+Protocol = Literal["auto", "h11", "httptools"]
 
 
 class _Server(uvicorn.Server):
@@ -49,12 +51,12 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: ASGIApp, *, protocol: str = "auto", lifespan: str = "on"
+    app: ASGIApp, *, protocol: Protocol = "auto", lifespan: Literal["on", "off"] = "on"
 ) -> AsyncIterator[int]:
     """The port on which `app` is served as every app of bgpilot is."""
-    config = configuration(app, trusted_proxies="")  # type: ignore[arg-type] # any ASGI app will do
-    config.http = protocol  # type: ignore[assignment] # a name that uvicorn knows
-    config.lifespan = lifespan  # type: ignore[assignment] # a name that uvicorn knows
+    config = configuration(app, trusted_proxies="")
+    config.http = protocol
+    config.lifespan = lifespan
     config.timeout_graceful_shutdown = 1
     listener = listen("127.0.0.1", 0, variable="none")
     server = _Server(config)
@@ -74,13 +76,14 @@ async def serving(
 
 def settings(**changes: object) -> GatewaySettings:
     """Settings in which every service is disabled, save for what `changes` says."""
-    values = {"gateway_ingest_url": "", "gateway_routes_url": "", **changes}
-    return GatewaySettings(_env_file=None, **values)
+    nothing = {"gateway_ingest_url": "", "gateway_routes_url": "", "gateway_operator_token": ""}
+    values: dict[str, Any] = {"_env_file": None, **nothing, **changes}
+    return GatewaySettings(**values)
 
 
 @contextlib.asynccontextmanager
 async def gateway(
-    *, table: Table = TABLE, protocol: str = "auto", **changes: object
+    *, table: Table = TABLE, protocol: Protocol = "auto", **changes: object
 ) -> AsyncIterator[int]:
     """The port of a gateway with these settings."""
     async with serving(create_app(settings(**changes), table=table), protocol=protocol) as port:
@@ -89,7 +92,7 @@ async def gateway(
 
 @contextlib.asynccontextmanager
 async def gateway_before(
-    service: ASGIApp, *, table: Table = TABLE, protocol: str = "auto", **changes: object
+    service: ASGIApp, *, table: Table = TABLE, protocol: Protocol = "auto", **changes: object
 ) -> AsyncIterator[int]:
     """The port of a gateway whose routes service is `service`."""
     async with (
@@ -97,7 +100,7 @@ async def gateway_before(
         gateway(
             table=table,
             protocol=protocol,
-            **{"gateway_routes_url": f"http://127.0.0.1:{port}", **changes},
+            **({"gateway_routes_url": f"http://127.0.0.1:{port}"} | changes),
         ) as public,
     ):
         yield public

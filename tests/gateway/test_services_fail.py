@@ -1,0 +1,196 @@
+"""What a client is told when a service gives no answer, and what is tried first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import respx
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from gateway.upstreams import READING, Forward
+from tests.gateway.harness.client import Answer, ask, connection, request
+from tests.gateway.harness.services import Recorder, Slow
+from tests.gateway.harness.serving import gateway, gateway_before, refusing, silent, speaking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATH = "/api/v1/routes"
+WRITABLE = (Forward(PATH, "routes", READING | {"POST"}),)
+TOKEN = [("Authorization", "Bearer secret-token")]
+
+
+def check_problem(answer: Answer, status: int, kind: str, *words: str) -> None:
+    problem = answer.problem
+    assert (problem["status"], problem["type"]) == (status, f"urn:bgpilot:problem:{kind}")
+    for word in ("routes service", *words):
+        assert word in problem["detail"]
+    assert problem["request_id"] == answer.header("x-request-id")
+    assert problem["instance"] == PATH
+
+
+async def test_a_service_that_is_not_there_is_502() -> None:
+    with refusing() as url:
+        async with gateway(gateway_routes_url=url) as port:
+            answer = await ask(port, PATH)
+    check_problem(answer, 502, "upstream-connect-failure", url, "GATEWAY_ROUTES_URL")
+
+
+async def test_a_service_without_a_url_is_503() -> None:
+    async with gateway(gateway_routes_url="") as port:
+        answer = await ask(port, PATH)
+    check_problem(answer, 503, "upstream-disabled", "disabled", "GATEWAY_ROUTES_URL")
+
+
+async def test_a_service_that_says_nothing_is_504() -> None:
+    with silent() as url:
+        async with gateway(gateway_routes_url=url, gateway_answer_seconds=0.1) as port:
+            answer = await ask(port, PATH)
+    check_problem(answer, 504, "upstream-timeout", url, "0.1 s", "GATEWAY_ANSWER_SECONDS")
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 2", b"no http at all\r\n\r\n"])
+async def test_a_service_that_breaks_off_before_its_answer_is_502(said: bytes) -> None:
+    async with speaking(said) as url, gateway(gateway_routes_url=url) as port:
+        answer = await ask(port, PATH)
+    check_problem(answer, 502, "upstream-broken", url)
+
+
+async def test_a_service_with_every_connection_in_use_is_503_and_may_be_asked_again() -> None:
+    service = Slow()
+    async with (
+        gateway_before(service, gateway_max_connections=1) as port,
+        connection(port) as conn,
+    ):
+        await conn.write(request(PATH))
+        await service.asked.wait()
+        answer = await ask(port, PATH)
+        check_problem(answer, 503, "upstream-busy")
+        assert answer.header("retry-after") == "1"
+        service.release.set()
+        assert (await conn.answer()).status == 200
+        assert (await ask(port, PATH)).status == 200
+
+
+async def test_clients_that_leave_give_their_connections_back() -> None:
+    service = Slow()
+    async with gateway_before(service, gateway_max_connections=1) as port:
+        for _ in range(3):
+            async with connection(port) as conn:
+                await conn.write(request(PATH))
+                await service.asked.wait()
+            async with asyncio.timeout(10):
+                await service.caller_gone.wait()
+            service.asked.clear()
+            service.caller_gone.clear()
+        service.release.set()
+        assert (await ask(port, PATH)).status == 200
+
+
+@contextlib.contextmanager
+def network(*outcomes: Exception | httpx.Response) -> Iterator[respx.Route]:
+    """A routes service that meets these outcomes, one after the other."""
+    with respx.mock() as mock:
+        yield mock.route(host="routes.test").mock(side_effect=list(outcomes))
+
+
+REFUSED = httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("failures", [1, 2])
+async def test_a_read_is_repeated_until_its_connection_stands(method: str, failures: int) -> None:
+    with network(*[REFUSED] * failures, httpx.Response(200)) as calls, capture_logs() as logs:
+        async with gateway(gateway_routes_url="http://routes.test") as port:
+            assert (await ask(port, PATH, method)).status == 200
+    assert calls.call_count == failures + 1
+    (line,) = [each for each in logs if each["event"] == "request"]
+    assert line["retries"] == failures
+
+
+async def test_a_read_is_repeated_no_more_than_twice() -> None:
+    with network(REFUSED, REFUSED, REFUSED, httpx.Response(200)) as calls:
+        async with gateway(gateway_routes_url="http://routes.test") as port:
+            assert (await ask(port, PATH)).status == 502
+    assert calls.call_count == 3
+
+
+async def test_a_connection_that_never_stands_is_504() -> None:
+    with network(*[httpx.ConnectTimeout("slow")] * 3):
+        async with gateway(gateway_routes_url="http://routes.test") as port:
+            answer = await ask(port, PATH)
+    check_problem(answer, 504, "upstream-timeout", "within 2 s")
+
+
+@pytest.mark.parametrize(
+    ("method", "body"), [("POST", b"{}"), ("POST", b""), ("GET", b"{}"), ("OPTIONS", b"")]
+)
+async def test_what_is_no_plain_read_is_never_repeated(method: str, body: bytes) -> None:
+    settings = {
+        "gateway_routes_url": "http://routes.test",
+        "gateway_operator_token": "secret-token",
+    }
+    with network(REFUSED, httpx.Response(200)) as calls:
+        async with gateway(
+            table=WRITABLE, gateway_routes_url=url, gateway_operator_token=token
+        ) as port:
+            assert (await ask(port, PATH, method, TOKEN, body)).status == 502
+    assert calls.call_count == 1
+
+
+@pytest.mark.parametrize("error", [httpx.ReadTimeout("slow"), httpx.ReadError("reset")])
+async def test_a_read_that_the_service_may_have_begun_is_not_repeated(error: Exception) -> None:
+    with network(error, httpx.Response(200)) as calls:
+        async with gateway(gateway_routes_url="http://routes.test") as port:
+            assert (await ask(port, PATH)).status in {502, 504}
+    assert calls.call_count == 1
+
+
+async def test_a_5xx_of_a_service_is_passed_on_and_not_repeated() -> None:
+    service = Recorder(status=503)
+    async with gateway_before(service) as port:
+        assert (await ask(port, PATH)).body == b"ok"
+    assert len(service.seen) == 1
+
+
+async def test_the_access_log_says_which_service_answered_what_and_when() -> None:
+    with capture_logs() as logs:
+        async with gateway_before(Recorder(status=201)) as port:
+            await ask(port, PATH, headers=[("X-Request-ID", "req-00000003")])
+    (line,) = [each for each in logs if each["event"] == "request"]
+    assert (line["upstream"], line["upstream_status"], line["status"]) == ("routes", 201, 201)
+    assert 0 < line["upstream_ms"] <= line["duration_ms"]
+    assert line["client"] == "127.0.0.1"
+
+
+async def test_the_access_log_says_that_a_client_left() -> None:
+    service = Slow()
+    with capture_logs() as logs:
+        async with gateway_before(service) as port:
+            async with connection(port) as conn:
+                await conn.write(request(PATH))
+                await service.asked.wait()
+            async with asyncio.timeout(10):
+                await service.caller_gone.wait()
+    (line,) = [each for each in logs if each["event"] == "request"]
+    assert line["disconnect"] is True
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_what_became_of_requests_is_counted_by_service() -> None:
+    name = "bgpilot_gateway_upstream_answers_total"
+    before = sample(name, service="routes", outcome="4xx")
+    async with gateway_before(Recorder(status=404)) as port:
+        await ask(port, f"{PATH}/10.0.0.0/8")
+        text = (await ask(port, "/metrics")).body.decode()
+    assert sample(name, service="routes", outcome="4xx") == before + 1
+    assert 'bgpilot_http_requests_total{method="GET",route="/api/v1/routes",status="404"}' in text
+    assert "10.0.0.0" not in text
