@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gzip
 import os
 import sys
 from collections import Counter
@@ -20,6 +22,7 @@ from shared.stack.component import Component
 from shared.stack.pretty import readable
 
 if TYPE_CHECKING:
+    from shared.stack.child import Child
     from shared.stack.settings import StackSettings
     from shared.stack.stream import LogStream
     from shared.stack.supervisor import Supervisor
@@ -29,6 +32,7 @@ log = structlog.get_logger()
 _COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 _SAMPLE = 1000
+_CHUNK = 1024 * 1024
 
 
 class Demo:
@@ -49,49 +53,50 @@ class Demo:
             connect_timeout=2.0, read_timeout=30.0, base_url=self._gateway
         ) as gateway:
             try:
-                before = await self._stats(gateway)
-                await self._replay()
-                await self._committed(gateway, before)
+                await self._replay(gateway)
                 return await self._ask(gateway)
             except httpx.HTTPError as error:
                 raise UserError(
                     f"the gateway at {self._gateway} did not answer as it should: {error}"
                 ) from error
 
-    async def _replay(self) -> None:
+    async def _replay(self, gateway: httpx.AsyncClient) -> None:
+        """Plays the capture and goes on to be its router, so that the routes stay current."""
         draws = sys.stderr.isatty()
         replay = Component(
             name="replay",
             argv=(
                 *(sys.executable, "-P", "-c", "from shared.cli.main import main; main()"),
-                *("replay", str(self._capture), "--to", self._station),
+                *("replay", str(self._capture), "--to", self._station, "--hold"),
             ),
             environment=dict(os.environ),
             plain_line=lambda text: ("info", text),
             draws=draws,
         )
         log.info("replaying", capture=self._capture.name, to=self._station)
-        if draws:
-            with self._stream.held():
-                await self._supervisor.run(replay)
-        else:
-            await self._supervisor.run(replay)
+        before = await self._stats(gateway)
+        with self._stream.held() if draws else contextlib.nullcontext():
+            child = await self._supervisor.launch(replay)
+            after = await self._committed(gateway, child, before["received_bytes"])
+        routes = after["committed_routes"] - before["committed_routes"]
+        log.info("everything replayed is in the database", routes=routes)
 
-    async def _committed(self, gateway: httpx.AsyncClient, before: dict[str, Any]) -> None:
-        """Waits until everything that was replayed is in the database."""
+    async def _committed(
+        self, gateway: httpx.AsyncClient, replay: Child, received_before: int
+    ) -> dict[str, Any]:
+        """Waits until everything that is replayed is in the database; gives the last counts."""
+        received = received_before + _size(self._capture)
         try:
             async with asyncio.timeout(_COMMIT_SECONDS):
-                while True:
+                while not await replay.ends_within(_POLL_SECONDS):
                     now = await self._stats(gateway)
-                    if _is_read(before, now) and now["pending_routes"] == 0:
-                        break
-                    await asyncio.sleep(_POLL_SECONDS)
+                    if now["received_bytes"] >= received and now["pending_routes"] == 0:
+                        return now
         except TimeoutError:
             raise UserError(
                 f"the replayed routes are not all in the database after {_COMMIT_SECONDS:g} s"
             ) from None
-        routes = now["committed_routes"] - before["committed_routes"]
-        log.info("everything replayed is in the database", routes=routes)
+        raise UserError(f"the replay ended too early: {await replay.ending()}")
 
     async def _stats(self, gateway: httpx.AsyncClient) -> dict[str, Any]:
         answer = await gateway.get("/api/v1/stats")
@@ -123,21 +128,21 @@ def bundled_capture() -> Path:
     return path
 
 
-def _is_read(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether a connection came, and went: it is closed once its last byte has been read."""
-    came = now["connections_accepted"] > before["connections_accepted"]
-    return bool(came and now["connections"] <= before["connections"])
+def _size(capture: Path) -> int:
+    """Bytes of the capture as they are sent."""
+    with gzip.open(capture) as stream:
+        return sum(map(len, iter(lambda: stream.read(_CHUNK), b"")))
 
 
 def questions(prefixes: list[str]) -> list[str]:
     """Paths to ask, about prefixes that the API itself has named."""
     asked = ["/api/v1/routers", "/api/v1/peers"]
     if prefixes:
-        prefix = ip_network(Counter(prefixes).most_common(1)[0][0])
-        address = prefix[min(1, prefix.num_addresses - 1)]
+        by_routes = [prefix for prefix, _ in Counter(prefixes).most_common()]
+        other = ip_network(by_routes[len(by_routes) // 2])
         asked += [
-            _routes(prefix=str(prefix), match="exact"),
-            _routes(prefix=str(address), match="longest"),
+            _routes(prefix=by_routes[0], match="exact"),
+            _routes(prefix=str(other[min(1, other.num_addresses - 1)]), match="longest"),
             _routes(prefix=str(_busiest(prefixes)), match="longer", limit=5),
         ]
     return asked

@@ -82,16 +82,19 @@ class Supervisor:
         """Makes `stop` kill what it would otherwise wait for."""
         self._hurry.set()
 
-    async def run(self, component: Component) -> None:
-        """Runs one more program to its end; UserError when that is not a good one."""
-        child = await self._launch(component)
-        if await child.wait() != 0:
-            raise UserError(f"{component.name} failed: {await child.ending()}")
+    async def launch(self, component: Component) -> Child:
+        """Starts a program that is stopped with the others, but not started again."""
+        if component.prepare is not None:
+            await asyncio.to_thread(component.prepare)
+        child = await Child.start(component, self._stream)
+        self._children[component.name] = child
+        log.info("started", component=component.name, pid=child.pid)
+        return child
 
     async def _bring_up(self, component: Component) -> None:
         for need in component.needs:
             await self._ready[need].wait()
-        child = await self._launch(component)
+        child = await self.launch(component)
         try:
             async with asyncio.timeout(component.start_seconds):
                 done = await self._becomes_ready(child)
@@ -116,7 +119,7 @@ class Supervisor:
             deaths, ready_at = 1 if healthy else deaths + 1, math.inf
             await self._pause(component, reason, self._backoff.delay(deaths))
             try:
-                child = await self._launch(component)
+                child = await self.launch(component)
                 if await self._becomes_ready(child):
                     ready_at = clock()
                 reason = await child.ending()
@@ -132,14 +135,6 @@ class Supervisor:
             again_at=f"{datetime.now(UTC) + timedelta(seconds=seconds):%H:%M:%SZ}",
         )
         await asyncio.sleep(seconds)
-
-    async def _launch(self, component: Component) -> Child:
-        if component.prepare is not None:
-            await asyncio.to_thread(component.prepare)
-        child = await Child.start(component, self._stream)
-        self._children[component.name] = child
-        log.info("started", component=component.name, pid=child.pid)
-        return child
 
     async def _becomes_ready(self, child: Child) -> bool:
         """True when the component is ready (or has done its work), False when it has failed."""

@@ -18,7 +18,7 @@ def test_the_questions_are_about_prefixes_that_the_api_has_named() -> None:
     routers, peers, exact, longest, longer = asked(prefixes)
     assert (routers[0], peers[0]) == ("/api/v1/routers", "/api/v1/peers")
     assert exact[1] == {"prefix": ["192.0.2.0/25"], "match": ["exact"]}
-    assert longest[1] == {"prefix": ["192.0.2.1"], "match": ["longest"]}
+    assert longest[1] == {"prefix": ["10.1.0.1"], "match": ["longest"]}
     assert longer[1] == {"prefix": ["192.0.0.0/17"], "match": ["longer"], "limit": ["5"]}
 
 
