@@ -40,10 +40,14 @@ HAS_A_CHILD = SERVES.replace(
 
 
 class Supervised:
-    """A supervisor in a process of its own. Its events are read as they come."""
+    """A supervisor in a process of its own. Its events are read as they come.
+
+    `text` is whatever else it has written.
+    """
 
     def __init__(self, argv: list[str], environment: dict[str, str] | None = None) -> None:
         self.events: list[dict[str, Any]] = []
+        self.text = ""
         self.process = subprocess.Popen(
             argv,
             stdout=subprocess.PIPE,
@@ -91,8 +95,11 @@ class Supervised:
     def _read(self) -> Iterator[dict[str, Any]]:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.events.append(json.loads(line))
-            yield self.events[-1]
+            if line.startswith(b'{"'):
+                self.events.append(json.loads(line))
+                yield self.events[-1]
+            else:
+                self.text += line.decode()
 
 
 def standin(
