@@ -131,10 +131,7 @@ async def test_a_connection_that_never_stands_is_504() -> None:
     ("method", "body"), [("POST", b"{}"), ("POST", b""), ("GET", b"{}"), ("OPTIONS", b"")]
 )
 async def test_what_is_no_plain_read_is_never_repeated(method: str, body: bytes) -> None:
-    settings = {
-        "gateway_routes_url": "http://routes.test",
-        "gateway_operator_token": "secret-token",
-    }
+    url, token = "http://routes.test", "secret-token"
     with network(REFUSED, httpx.Response(200)) as calls:
         async with gateway(
             table=WRITABLE, gateway_routes_url=url, gateway_operator_token=token
