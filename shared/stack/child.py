@@ -80,10 +80,10 @@ class Child:
         return self.ended
 
     async def ending(self) -> str:
-        """Waits for the end of the process and says how it came, with its last words."""
+        """Waits for the end of the process and says how it came, with its last words if bad."""
         status = await self.wait()
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        return f"{how}: {self.complaint}" if self.complaint else how
+        return f"{how}: {self.complaint}" if status and self.complaint else how
 
     async def stop(self, hurry: asyncio.Event) -> int:
         """Asks the process to end; kills it after its grace time, or at once when in a hurry."""

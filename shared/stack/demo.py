@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import os
+import signal
 import sys
 from collections import Counter
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -72,6 +73,7 @@ class Demo:
             environment=dict(os.environ),
             plain_line=lambda text: ("info", text),
             draws=draws,
+            stop_signal=signal.SIGINT,  # on which it gives the terminal its cursor back
         )
         log.info("replaying", capture=self._capture.name, to=self._station)
         before = await self._stats(gateway)

@@ -92,7 +92,9 @@ class _Console:
     def __init__(self, colours: bool) -> None:
         self._colours = colours
         self._seen: dict[str, str] = {}
-        self._renderer = structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=28)
+        self._renderer = structlog.dev.ConsoleRenderer(
+            colors=colours, pad_event_to=28, sort_keys=False
+        )
 
     def __call__(self, line: Line) -> bytes:
         fields = {key: value for key, value in line.fields.items() if key not in _HIDDEN}
