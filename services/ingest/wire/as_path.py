@@ -37,7 +37,10 @@ def decode_as_path(buf: bytes, pos: int, end: int, as_octets: int) -> AsPath:
         after = pos + 2 + count * as_octets
         if after > end:
             raise WireError("segment runs past the attribute", pos, (), "RFC 7606 7.2")
-        segments.append((kind, unpack_from(f">{count}{letter}", buf, pos + 2)))
+        numbers = unpack_from(f">{count}{letter}", buf, pos + 2)
+        if 0 in numbers:
+            raise WireError("segment holds AS number 0", pos, (), "RFC 7607 2")
+        segments.append((kind, numbers))
         pos = after
     return tuple(segments)
 

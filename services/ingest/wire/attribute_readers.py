@@ -76,8 +76,9 @@ def _as_path(attributes: PathAttributes, buf: bytes, pos: int, end: int) -> None
     try:
         attributes.as_path = decode_as_path(buf, pos, end, stated)
     except WireError as error:
-        # FRR 8.0 writes 2-octet paths under a header that says 4. A path of one form cannot be
-        # mistaken for the other: its segments would not end where the attribute ends.
+        # FRR 8.0 writes 2-octet paths under a header that says 4. A path of one form is hardly
+        # ever mistaken for the other: its segments would not end where the attribute ends, and
+        # the upper half of most 4-octet numbers would be AS 0.
         try:
             attributes.as_path = decode_as_path(buf, pos, end, 6 - stated)
         except WireError:

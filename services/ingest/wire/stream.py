@@ -96,6 +96,11 @@ class StreamDecoder:
         """How many octets of the stream have been decoded into messages."""
         return self._base + self._position
 
+    @property
+    def cached_attributes(self) -> int:
+        """How many decoded attribute sets are held."""
+        return len(self._attributes)
+
     def feed(self, data: bytes) -> Iterator[AnyMessage]:
         """The messages that `data` completes, decoded as they are taken.
 
