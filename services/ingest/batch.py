@@ -83,6 +83,11 @@ class Batcher:
         self.pending_routes = 0
         """Route rows that are not yet committed."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was added is committed."""
+        return not self._sealed and self._open.is_empty
+
     # ---- what connections call
 
     def add_update(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from shared.web.health import NotReady
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from services.ingest.settings import IngestSettings
 
@@ -33,11 +31,15 @@ _DRAIN_SECONDS = 30.0
 class Collector:
     """The station, the batcher, the registry and the writer of one ingest process.
 
-    It must be made inside a running event loop.
+    It must be made inside a running event loop. `on_failure` is called when the writer meets
+    what it cannot handle: a station that goes on would only look alive.
     """
 
-    def __init__(self, settings: IngestSettings, listener: socket.socket) -> None:
+    def __init__(
+        self, settings: IngestSettings, listener: socket.socket, *, on_failure: Callable[[], None]
+    ) -> None:
         self._settings = settings
+        self._on_failure = on_failure
         self.batcher = Batcher(
             rows=settings.ingest_batch_rows,
             seconds=settings.ingest_batch_seconds,
@@ -58,7 +60,7 @@ class Collector:
     def start(self) -> None:
         """Begins to work, as soon as the database is there."""
         self._task = asyncio.create_task(self._run())
-        self._task.add_done_callback(_end_process_on_failure)
+        self._task.add_done_callback(self._note_end)
 
     async def stop(self) -> None:
         """Stops accepting, writes what was read, closes the database. Raises what `run` raised."""
@@ -104,6 +106,11 @@ class Collector:
         elif not task.cancelled() and (error := task.exception()) is not None:
             raise error
 
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("writing failed, the service stops", exc_info=error)
+            self._on_failure()
+
     def _set_waiting_for(self, reason: str) -> None:
         self._waiting_for = reason
 
@@ -119,10 +126,3 @@ class Collector:
 
 def _now_us() -> int:
     return time.time_ns() // 1000
-
-
-def _end_process_on_failure(task: asyncio.Task[None]) -> None:
-    """A writer that met what it cannot handle must not leave a station that looks alive."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("writing failed, the service stops", exc_info=error)
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -79,8 +79,7 @@ class Database:
             while True:
                 try:
                     conn = await self._connected()
-                    async with conn.transaction():
-                        result = await work(conn)
+                    result = await _in_transaction(conn, work)
                 except Exception as error:
                     await self._drop()
                     if not errors.is_away(error):
@@ -123,6 +122,15 @@ class Database:
         if self.reason != reason:
             log.warning("database away, trying again", database=describe(self._url), reason=reason)
         self.reason = reason
+
+
+async def _in_transaction(conn: Conn, work: Callable[[Conn], Awaitable[Result]]) -> Result:
+    # Not `async with`: on a connection that is gone its exit hides the error that says why.
+    transaction = conn.transaction()
+    await transaction.start()
+    result = await work(conn)
+    await transaction.commit()
+    return result
 
 
 async def await_schema(url: SecretStr, set_reason: Callable[[str], None]) -> None:

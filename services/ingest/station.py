@@ -90,8 +90,10 @@ class Station:
         self._tasks.add(task)
         metrics.CONNECTIONS.set(self.connections)
         self.accepted += 1
+        # Only `stop` cancels, and the loop would report a cancelled handler as an error.
         try:
-            await self._read(address, reader, writer)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._read(address, reader, writer)
         finally:
             self._tasks.discard(task)
             metrics.CONNECTIONS.set(self.connections)

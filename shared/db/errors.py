@@ -33,6 +33,8 @@ _AWAY = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.PostgresSystemError,
+    # What a connection says that the server has ended while it was idle, until it is closed.
+    asyncpg.InternalClientError,
 )
 
 

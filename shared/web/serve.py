@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
+from uvicorn.lifespan.on import LifespanOn
 
 from shared.errors import UserError
 
@@ -49,6 +50,9 @@ def serve(
     server = _Server(configuration(app, trusted_proxies=trusted_proxies))
     with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve(sockets=[listener]))
+    if isinstance(server.lifespan, LifespanOn) and server.lifespan.shutdown_failed:
+        # Its error is in the log; whoever watches this process must see it too.
+        raise SystemExit(1)
 
 
 def configuration(app: ASGIApp, *, trusted_proxies: str | None = None) -> uvicorn.Config:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from services.ingest.settings import IngestSettings
 from shared.errors import ConfigurationError
 from shared.settings import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 URL = "postgresql://bgpilot:secret@db.example/bgpilot"
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import pytest
@@ -14,6 +13,9 @@ from fastapi import APIRouter, FastAPI, Query
 from shared.web.app import create_service
 from shared.web.health import NotReady
 from shared.web.problem import MEDIA_TYPE, parameter_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
 
 api = APIRouter()
 

@@ -10,6 +10,7 @@ MARKER = b"\xff" * 16
 ROUTE_MONITORING, STATISTICS, PEER_DOWN, PEER_UP, INITIATION, TERMINATION, MIRRORING = range(7)
 
 PEER = "192.0.2.1"
+LOC_RIB_PEER = 3
 BGP_ID = bytes((10, 0, 0, 1))
 
 
@@ -27,7 +28,7 @@ def peer(
     seconds: int = 0,
     micros: int = 0,
 ) -> bytes:
-    packed = ipaddress.ip_address(address).packed
+    packed = b"" if kind == LOC_RIB_PEER else ipaddress.ip_address(address).packed
     head = struct.pack(">BB8s16s", kind, flags, distinguisher, packed.rjust(16, b"\0"))
     return head + struct.pack(">I4sII", asn, BGP_ID, seconds, micros)
 
@@ -95,9 +96,9 @@ MANDATORY = ORIGIN + AS_PATH + NEXT_HOP
 
 def prefix(text: str) -> bytes:
     network = ipaddress.ip_network(text)
-    return bytes((network.prefixlen,)) + network.network_address.packed[
-        : (network.prefixlen + 7) // 8
-    ]
+    return (
+        bytes((network.prefixlen,)) + network.network_address.packed[: (network.prefixlen + 7) // 8]
+    )
 
 
 def prefixes(*texts: str) -> bytes:
@@ -122,9 +123,7 @@ def update(attributes: bytes = b"", nlri: bytes = b"", withdrawn: bytes = b"") -
     return bgp(2, lengths + attributes + nlri)
 
 
-def route_monitoring(
-    message: bytes, header: bytes | None = None, trailing: bytes = b""
-) -> bytes:
+def route_monitoring(message: bytes, header: bytes | None = None, trailing: bytes = b"") -> bytes:
     return bmp(ROUTE_MONITORING, (header or peer()) + message + trailing)
 
 

@@ -109,6 +109,25 @@ def test_what_a_view_has_shown_decides_where_both_readings_fit() -> None:
     assert read(decoder, without_ids("8.0.0.0/8", "0.0.0.0/0", ROUTE))[1] is None
 
 
+@pytest.mark.parametrize("late", [((1, "0.0.0.0/0"),), ((1, ROUTE),), ((1, ROUTE), (2, ROUTE))])
+def test_a_dump_without_path_ids_may_be_followed_by_changes_with_them(
+    late: tuple[tuple[int, str], ...],
+) -> None:
+    """GoBGP 3.10, where the station joins late."""
+    decoder = StreamDecoder()
+    messages(peer_up(1, 2), decoder=decoder)
+    assert read(decoder, without_ids(ROUTE)) == ([ROUTE], None)
+    found = read(decoder, with_ids(*late))
+    assert found == ([text for _, text in late], [number for number, _ in late])
+
+
+def test_a_view_with_path_ids_may_turn_to_plain_prefixes() -> None:
+    decoder = StreamDecoder()
+    messages(peer_up(1, 2), decoder=decoder)
+    assert read(decoder, with_ids((1, ROUTE))) == ([ROUTE], [1])
+    assert read(decoder, without_ids(ROUTE, OTHER)) == ([ROUTE, OTHER], None)
+
+
 def test_withdrawals_are_read_as_the_announcements_are() -> None:
     decoder = StreamDecoder()
     messages(peer_up(1, 2), decoder=decoder)
@@ -145,14 +164,14 @@ def test_one_peer_up_for_each_family_of_a_loc_rib_adds_up() -> None:
             o.peer_up(
                 o.open_message(o.multiprotocol(family), o.add_path({family: 3})),
                 o.open_message(o.multiprotocol(family), o.add_path({family: 3})),
-                header=o.peer(**loc_rib, address="0.0.0.0"),
+                header=o.peer(**loc_rib),
             ),
             decoder=decoder,
         )
     for family, text in ((IPV4_UNICAST, ROUTE), (IPV6_UNICAST, "2001:db8::/32")):
         reach = o.mp_reach(family, bytes(16), o.path_id(0, o.prefix(text)))
         octets = o.update(o.ORIGIN + o.AS_PATH + reach)
-        found = read(decoder, o.route_monitoring(octets, o.peer(**loc_rib, address="0.0.0.0")))
+        found = read(decoder, o.route_monitoring(octets, o.peer(**loc_rib)))
         assert found == ([text], [0])
     assert decoder.counters.add_path_overridden == 0
 

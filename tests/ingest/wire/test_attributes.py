@@ -99,7 +99,7 @@ def test_the_a_flag_means_as_numbers_of_two_octets() -> None:
 
 
 def test_a_loc_rib_has_four_octet_as_numbers_whatever_its_flags() -> None:
-    found = decoded(header=o.peer(kind=3, flags=0x20, address="0.0.0.0"))
+    found = decoded(header=o.peer(kind=3, flags=0x20))
     assert found.as_path_text == "65001 174"
 
 
@@ -230,7 +230,11 @@ DISCARDED = {
     "atomic aggregate of one octet": (o.attribute(6, b"\0"), "atomic_aggregate", False),
     "aggregator of six octets": (o.attribute(7, bytes(6), BOTH), "aggregator", None),
     "as4 aggregator of six octets": (o.attribute(18, bytes(6), BOTH), "aggregator", None),
-    "as4 path that does not fit": (o.attribute(17, b"\2\2\0", BOTH), "as_path", ((2, (65001, 174)),)),
+    "as4 path that does not fit": (
+        o.attribute(17, b"\2\2\0", BOTH),
+        "as_path",
+        ((2, (65001, 174)),),
+    ),
 }
 
 

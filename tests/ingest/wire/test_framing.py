@@ -119,10 +119,11 @@ def test_a_malformed_message_names_its_peer_where_that_could_be_read() -> None:
 def test_an_error_says_where_it_is_and_inside_what() -> None:
     path = o.attribute(2, b"\2\3" + bytes(4))
     found = message(o.announcement(o.ORIGIN + path + o.NEXT_HOP))
-    assert [str(error) for error in found.update.errors] == [
+    (error,) = found.update.errors
+    assert str(error) == (
         "in route monitoring: in update: in as-path: segment runs past the attribute, "
         "at byte 78 (RFC 7606 7.2)"
-    ]
+    )
 
 
 def test_a_message_without_room_for_its_peer_is_malformed() -> None:

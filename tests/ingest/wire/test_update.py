@@ -22,7 +22,9 @@ LINK_LOCAL = ipaddress.ip_address("fe80::9").packed
 
 
 def test_ipv4_prefixes_are_announced_with_their_attributes() -> None:
-    update = update_of(o.announcement(o.MANDATORY, "198.51.100.0/24", "0.0.0.0/0", "203.0.113.7/32"))
+    update = update_of(
+        o.announcement(o.MANDATORY, "198.51.100.0/24", "0.0.0.0/0", "203.0.113.7/32")
+    )
     assert texts(update.announced) == ["198.51.100.0/24", "0.0.0.0/0", "203.0.113.7/32"]
     assert update.withdrawn == []
     assert update.end_of_rib is None
@@ -84,9 +86,7 @@ def test_a_vpn_next_hop_is_told_without_its_distinguisher() -> None:
 def test_a_next_hop_of_no_octets_is_no_next_hop() -> None:
     """IOS XR in Loc-RIB."""
     reach = o.mp_reach(IPV6_UNICAST, b"", o.prefixes("2001:db8::/32"))
-    update = update_of(
-        o.route_monitoring(o.update(o.ORIGIN + o.AS_PATH + reach), o.peer(kind=3, address="0.0.0.0"))
-    )
+    update = update_of(o.route_monitoring(o.update(o.ORIGIN + o.AS_PATH + reach), o.peer(kind=3)))
     assert texts(update.announced) == ["2001:db8::/32"]
     assert update.attributes is not None
     assert update.attributes.next_hop is None
@@ -147,7 +147,8 @@ def test_what_follows_the_update_is_kept_as_trailing_octets() -> None:
 
 def test_a_set_of_attributes_is_decoded_once() -> None:
     first, second = messages(
-        o.announcement(o.MANDATORY, "198.51.100.0/24"), o.announcement(o.MANDATORY, "203.0.113.0/24")
+        o.announcement(o.MANDATORY, "198.51.100.0/24"),
+        o.announcement(o.MANDATORY, "203.0.113.0/24"),
     )
     assert isinstance(first, RouteMonitoring)
     assert isinstance(second, RouteMonitoring)

@@ -1,0 +1,121 @@
+"""A made-up router: the bytes that it would send (RFC 7854, RFC 4271).
+
+For tests of what ingest does with messages; what real routers send is in tests/routers and in the
+captures.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from dataclasses import dataclass
+
+POST_POLICY = 0x40
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One BGP peer of the router."""
+
+    address: str = "192.0.2.1"
+    asn: int = 64501
+    flags: int = 0
+    seconds: int = 1_700_000_000
+
+    def header(self) -> bytes:
+        """RFC 7854 4.2."""
+        address = ipaddress.ip_address(self.address)
+        flags = self.flags | (0x80 if address.version == 6 else 0)
+        return (
+            struct.pack(">BB8s", 0, flags, bytes(8))
+            + address.packed.rjust(16, b"\0")
+            + struct.pack(">I4sII", self.asn, bytes([10, 0, 0, 1]), self.seconds, 0)
+        )
+
+
+def message(kind: int, body: bytes) -> bytes:
+    """RFC 7854 4.1."""
+    return struct.pack(">BIB", 3, 6 + len(body), kind) + body
+
+
+def initiation(name: str = "edge-1", description: str = "a test router") -> bytes:
+    """RFC 7854 4.3."""
+    return message(4, tlv(2, name.encode()) + tlv(1, description.encode()))
+
+
+def tlv(kind: int, value: bytes) -> bytes:
+    """RFC 7854 4.4."""
+    return struct.pack(">HH", kind, len(value)) + value
+
+
+def bgp(kind: int, body: bytes) -> bytes:
+    """RFC 4271 4.1."""
+    return b"\xff" * 16 + struct.pack(">HB", 19 + len(body), kind) + body
+
+
+def peer_up(peer: Peer) -> bytes:
+    """RFC 7854 4.10, with OPENs that have 4-octet AS numbers and both unicast families."""
+    capabilities = (
+        bytes([65, 4]) + peer.asn.to_bytes(4, "big") + bytes([1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1])
+    )
+    parameters = bytes([2, len(capabilities)]) + capabilities
+    fixed = struct.pack(">BHH4sB", 4, 23456, 180, bytes([10, 0, 0, 1]), len(parameters))
+    opened = bgp(1, fixed + parameters)
+    local = ipaddress.ip_address("192.0.2.254").packed.rjust(16, b"\0")
+    return message(3, peer.header() + local + struct.pack(">HH", 179, 40000) + opened + opened)
+
+
+def peer_down(peer: Peer) -> bytes:
+    """RFC 7854 4.9, reason 4: the remote system closed without a NOTIFICATION."""
+    return message(2, peer.header() + b"\x04")
+
+
+def nlri(*prefixes: str) -> bytes:
+    """RFC 4271 4.3."""
+    encoded = b""
+    for prefix in prefixes:
+        network = ipaddress.ip_network(prefix)
+        octets = (network.prefixlen + 7) // 8
+        encoded += bytes([network.prefixlen]) + network.network_address.packed[:octets]
+    return encoded
+
+
+def attribute(kind: int, value: bytes, flags: int = 0x40) -> bytes:
+    """RFC 4271 4.3."""
+    return struct.pack(">BBH", flags | 0x10, kind, len(value)) + value
+
+
+def as_path(*asns: int) -> bytes:
+    """One AS_SEQUENCE of 4-octet numbers."""
+    return struct.pack(f">BB{len(asns)}I", 2, len(asns), *asns) if asns else b""
+
+
+def announce(
+    peer: Peer, *prefixes: str, path: tuple[int, ...] = (64501, 64502), med: int | None = None
+) -> bytes:
+    """Route Monitoring of IPv4 routes."""
+    attributes = (
+        attribute(1, b"\0")
+        + attribute(2, as_path(*path))
+        + attribute(3, ipaddress.ip_address("192.0.2.1").packed)
+        + (b"" if med is None else attribute(4, med.to_bytes(4, "big"), 0x80))
+        + attribute(8, struct.pack(">HH", 64501, 100), 0xC0)
+    )
+    body = struct.pack(">HH", 0, len(attributes)) + attributes + nlri(*prefixes)
+    return message(0, peer.header() + bgp(2, body))
+
+
+def announce6(peer: Peer, *prefixes: str, path: tuple[int, ...] = (64501, 64502)) -> bytes:
+    """Route Monitoring of IPv6 routes in MP_REACH_NLRI (RFC 4760)."""
+    next_hop = ipaddress.ip_address("2001:db8::1").packed
+    reach = struct.pack(">HBB", 2, 1, 16) + next_hop + b"\0" + nlri(*prefixes)
+    attributes = attribute(14, reach, 0x80) + attribute(1, b"\0") + attribute(2, as_path(*path))
+    body = struct.pack(">HH", 0, len(attributes)) + attributes
+    return message(0, peer.header() + bgp(2, body))
+
+
+def withdraw(peer: Peer, *prefixes: str) -> bytes:
+    """Route Monitoring of withdrawn IPv4 routes."""
+    encoded = nlri(*prefixes)
+    body = struct.pack(">H", len(encoded)) + encoded + bytes(2)
+    return message(0, peer.header() + bgp(2, body))

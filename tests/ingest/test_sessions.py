@@ -1,0 +1,127 @@
+"""Routers, peers and their sessions: what the store holds after what routers do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.ingest import speaker
+from tests.ingest.conftest import running
+
+if TYPE_CHECKING:
+    from tests.ingest.conftest import Ingest
+
+PEER = speaker.Peer()
+OTHER = speaker.Peer("2001:db8::7", 64777)
+
+CURRENT = """
+SELECT count(*) FROM rib.route JOIN rib.peer USING (peer_id)
+ WHERE NOT is_withdrawn AND route.session = peer.session AND state = 'up'
+"""
+EVENTS = "SELECT event FROM rib.peer_event ORDER BY event_id"
+
+
+async def test_a_router_is_its_address_whatever_its_port_and_name(ingest: Ingest) -> None:
+    await ingest.say(speaker.initiation("old-name"))
+    await ingest.say(speaker.initiation("new-name", "another release"))
+    assert await ingest.row(
+        "SELECT count(*), min(sys_name), min(sys_descr), min(host(address)) FROM rib.router"
+    ) == (1, "new-name", "another release", "127.0.0.1")
+
+
+async def test_a_router_is_connected_until_its_connection_ends(ingest: Ingest) -> None:
+    async with ingest.connected() as router:
+        router.write(speaker.initiation())
+        await ingest.until("SELECT connections FROM rib.router", 1)
+    await ingest.until("SELECT connections FROM rib.router", 0)
+
+
+async def test_a_peer_up_is_recorded_with_what_the_opens_say(ingest: Ingest) -> None:
+    async with ingest.connected() as router:
+        router.write(speaker.peer_up(PEER))
+        await ingest.until("SELECT state FROM rib.peer", "up")
+        assert await ingest.row(
+            "SELECT host(address), asn, host(bgp_id), hold_time, host(local_address), "
+            "local_port, remote_port, capabilities->'families' FROM rib.peer"
+        ) == (
+            "192.0.2.1",
+            64501,
+            "10.0.0.1",
+            180,
+            "192.0.2.254",
+            179,
+            40000,
+            '["ipv4_unicast", "ipv6_unicast"]',
+        )
+
+
+async def test_a_peer_down_ends_its_routes_and_no_others(ingest: Ingest) -> None:
+    async with ingest.connected() as router:
+        router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8"))
+        router.write(speaker.peer_up(OTHER) + speaker.announce(OTHER, "10.0.0.0/8"))
+        await ingest.until(CURRENT, 3)
+        router.write(speaker.peer_down(PEER))
+        await ingest.until(CURRENT, 1)
+        assert await ingest.row(
+            "SELECT state, down_code, down_reason IS NOT NULL FROM rib.peer WHERE asn = 64501"
+        ) == ("down", 4, True)
+
+
+async def test_a_new_session_starts_with_no_routes_of_the_old(ingest: Ingest) -> None:
+    async with ingest.connected() as router:
+        router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8"))
+        router.write(speaker.peer_down(PEER))
+        router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "11.0.0.0/8"))
+        await ingest.until(CURRENT, 1)
+        assert await ingest.column(EVENTS) == ["up", "down", "up"]
+
+
+async def test_a_lost_connection_leaves_what_was_last_known(ingest: Ingest) -> None:
+    await ingest.say(speaker.peer_up(PEER), speaker.announce(PEER, "10.0.0.0/8"))
+    assert await ingest.row("SELECT state, session FROM rib.peer") == ("lost", 1)
+    assert await ingest.column(EVENTS) == ["up", "lost"]
+    assert await ingest.value("SELECT count(*) FROM rib.route WHERE NOT is_withdrawn") == 1
+
+
+async def test_routes_without_a_peer_up_make_an_inferred_peer(ingest: Ingest) -> None:
+    async with ingest.connected() as router:
+        router.write(speaker.announce(PEER, "10.0.0.0/8"))
+        await ingest.until(CURRENT, 1)
+        assert await ingest.row("SELECT state, is_inferred FROM rib.peer") == ("up", True)
+
+
+async def test_a_late_peer_up_keeps_the_routes_that_came_before_it(ingest: Ingest) -> None:
+    async with ingest.connected() as router:
+        router.write(speaker.announce(PEER, "10.0.0.0/8"))
+        await ingest.until(CURRENT, 1)
+        router.write(speaker.peer_up(PEER))
+        await ingest.until("SELECT is_inferred FROM rib.peer", False)
+        assert await ingest.value(CURRENT) == 1
+
+
+async def test_a_peer_down_for_a_peer_that_never_was_up_changes_nothing(ingest: Ingest) -> None:
+    await ingest.say(speaker.initiation(), speaker.peer_down(PEER))
+    assert await ingest.value("SELECT count(*) FROM rib.peer") == 0
+
+
+async def test_a_connection_that_lingers_cannot_undo_what_a_newer_one_says(
+    ingest: Ingest,
+) -> None:
+    async with ingest.connected() as old, ingest.connected() as new:
+        old.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8", med=1))
+        await ingest.until(CURRENT, 1)
+        new.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8", med=2))
+        await ingest.until("SELECT session FROM rib.peer", 2)
+        old.write(speaker.withdraw(PEER, "10.0.0.0/8") + speaker.peer_down(PEER))
+        await ingest.until("SELECT count(*) FROM rib.route_event", 3)
+        assert await ingest.value(CURRENT) == 1
+        assert await ingest.value("SELECT state FROM rib.peer") == "up"
+
+
+async def test_what_a_killed_service_left_open_is_marked_as_lost(migrated_url: str) -> None:
+    async with running(migrated_url) as first, first.connected() as router:
+        router.write(speaker.peer_up(PEER))
+        await first.until("SELECT state FROM rib.peer", "up")
+        # A second service on the same store is what starts after the first was killed.
+        async with running(migrated_url) as second:
+            assert await second.row("SELECT state FROM rib.peer") == ("lost",)
+            assert await second.row("SELECT connections FROM rib.router") == (0,)
