@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.routers.harness.edge import Edge
-from tests.routers.harness.exabgp import ExabgpFeeder
-from tests.routers.harness.frr import BGPD, FrrBgpd, FrrPeer
-from tests.routers.harness.gobgp import GobgpFeeder, GobgpMonitored
-from tests.routers.harness.gobgp_config import GobgpPeer
+from tests.routers.harness import edges
+from tests.routers.harness.frr import BGPD
 from tests.routers.harness.lab import Lab
 from tests.routers.harness.station import Station
 
@@ -19,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-ASN, EXABGP_ASN, GOBGP_ASN = 64500, 65002, 4200000020
+    from tests.routers.harness.edge import Edge
+    from tests.routers.harness.frr import FrrBgpd
+    from tests.routers.harness.gobgp import GobgpMonitored
 
 _LAB = pytest.StashKey[Lab]()
 _NEEDED = {  # what is run, and the Debian package that brings it
@@ -61,65 +60,20 @@ def station(lab: Lab, database_url: str) -> Iterator[Station]:
 
 @pytest.fixture
 def frr_edge(lab: Lab) -> Edge[FrrBgpd]:
-    """FRR, which connects to a GoBGP peer, and whose policy applies to an ExaBGP peer."""
-    net = lab.network
-    listen, peer = (net.address(1), net.free_port(1)), (net.address(3), net.free_port(3))
-    router = FrrBgpd(
-        lab.directory("frr"),
-        listen=listen,
-        asn=ASN,
-        peers=[
-            FrrPeer(net.address(2), EXABGP_ASN, policy=True),
-            FrrPeer(peer[0], GOBGP_ASN, port=peer[1]),
-            FrrPeer(net.address(9), 64999),  # which never connects
-        ],
-        station=lab.station,
-    )
-    gobgp = GobgpFeeder(
-        lab.directory("gobgp"),
-        listen=peer,
-        api_port=net.free_port(3),
-        asn=GOBGP_ASN,
-        router=GobgpPeer(listen[0], ASN),
-    )
-    return Edge(lab.run(router), [lab.run(exabgp(lab, listen)), lab.run(gobgp)])
+    """FRR; its policy applies to the first of its peers."""
+    return edges.frr(lab)
 
 
 @pytest.fixture
 def gobgp_edge(lab: Lab) -> Edge[GobgpMonitored]:
-    """GoBGP, whose policy applies to both its peers."""
-    net = lab.network
-    listen, peer = (net.address(1), net.free_port(1)), (net.address(3), net.free_port(3))
-    router = GobgpMonitored(
-        lab.directory("edge"),
-        listen=listen,
-        api_port=net.free_port(1),
-        asn=ASN,
-        peers=[
-            GobgpPeer(net.address(2), EXABGP_ASN),
-            GobgpPeer(peer[0], GOBGP_ASN, port=peer[1], add_path=True),
-        ],
-        station=lab.station,
-    )
-    gobgp = GobgpFeeder(
-        lab.directory("gobgp"),
-        listen=peer,
-        api_port=net.free_port(3),
-        asn=GOBGP_ASN,
-        router=GobgpPeer(listen[0], ASN, add_path=True),
-    )
-    return Edge(lab.run(router), [lab.run(exabgp(lab, listen)), lab.run(gobgp)])
+    """GoBGP; its policy applies to both its peers."""
+    return edges.gobgp(lab)
 
 
-def exabgp(lab: Lab, router: tuple[str, int]) -> ExabgpFeeder:
-    """The ExaBGP peer of either edge."""
-    return ExabgpFeeder(
-        lab.directory("exabgp"),
-        address=lab.network.address(2),
-        asn=EXABGP_ASN,
-        router=router,
-        peer_asn=ASN,
-    )
+@pytest.fixture
+def add_path_edge(lab: Lab) -> Edge[GobgpMonitored]:
+    """GoBGP, whose second peer may send it several paths to a prefix."""
+    return edges.gobgp(lab, add_path=True)
 
 
 @pytest.hookimpl(wrapper=True)

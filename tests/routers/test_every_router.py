@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["frr_edge", "gobgp_edge"])
 def edge(request: pytest.FixtureRequest) -> Edge[Router]:
-    """A router of each kind, its feeders announcing the sample routes."""
+    """A router of each kind."""
     edge: Edge[Router] = request.getfixturevalue(request.param)
-    for feeder in edge.feeders:
-        edge.announce(feeder, sample_routes(feeder.asn))
     return edge
 
 
 def test_announcements_changes_and_withdrawals_leave_the_api_equal_to_the_router(
     edge: Edge[Router], station: Station
 ) -> None:
+    edge.meet(station)
+    announce_samples(edge)
     edge.settle(station)
 
     for feeder in edge.feeders:
@@ -40,6 +40,8 @@ def test_announcements_changes_and_withdrawals_leave_the_api_equal_to_the_router
 def test_routes_of_a_lost_peer_are_not_active_until_it_is_back(
     edge: Edge[Router], station: Station
 ) -> None:
+    edge.meet(station)
+    announce_samples(edge)
     edge.settle(station)
     lost, other = edge.feeders
 
@@ -57,6 +59,7 @@ def test_routes_of_a_lost_peer_are_not_active_until_it_is_back(
 def test_a_station_that_starts_late_learns_the_whole_table(
     edge: Edge[Router], request: pytest.FixtureRequest
 ) -> None:
+    announce_samples(edge)
     edge.settle_router()
     edge.settle(request.getfixturevalue("station"))
 
@@ -64,6 +67,8 @@ def test_a_station_that_starts_late_learns_the_whole_table(
 def test_a_station_that_was_away_learns_what_changed_meanwhile(
     edge: Edge[Router], station: Station
 ) -> None:
+    edge.meet(station)
+    announce_samples(edge)
     edge.settle(station)
 
     station.stop_ingest()
@@ -73,3 +78,8 @@ def test_a_station_that_was_away_learns_what_changed_meanwhile(
     edge.settle_router()
     station.start_ingest()
     edge.settle(station)
+
+
+def announce_samples(edge: Edge[Router]) -> None:
+    for feeder in edge.feeders:
+        edge.announce(feeder, sample_routes(feeder.asn))

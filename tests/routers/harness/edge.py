@@ -5,6 +5,7 @@ Has the router what its peers announced, and does bgpilot say the same as the ro
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from tests.routers.harness.table import Route, Table, check_same, table
@@ -63,6 +64,15 @@ class Edge(Generic[R_co]):
         feeder.withdraw(gone)
         for route in gone:
             del self._announced[feeder.address][route.prefix]
+
+    def meet(self, station: Station) -> None:
+        """Waits until the station sees every session up, so that it hears all that follows live.
+
+        After it has sent a station a whole table, GoBGP 3.10 tells it of no withdrawal of those
+        routes in the view after the policy.
+        """
+        for feeder in self.feeders:
+            eventually(partial(station.check_peer, feeder.address, "up"))
 
     def settle(self, station: Station) -> None:
         """Waits until router and API both hold what the feeders announce."""

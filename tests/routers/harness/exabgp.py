@@ -100,7 +100,7 @@ def _environment() -> dict[str, str]:
         "exabgp_daemon_user": getpass.getuser(),  # as root it would become nobody otherwise
         "exabgp_api_ack": "false",  # nobody reads the answers, and a full pipe would stop it
         "exabgp_api_cli": "false",
-        "exabgp_log_parser": "false",
+        "exabgp_log_level": "WARNING",  # else every route that it is told
     }
 
 

@@ -29,6 +29,8 @@ route-map INBOUND permit 10
  set local-preference 222
  set community {TAG} additive
 exit
+route-map NOTHING deny 10
+exit
 """
 
 
@@ -195,6 +197,7 @@ class FrrBgpd:
             # Else its BMP puts FRR's own AS before every path, as if it announced the route to
             # the peer that it came from (FRRouting/frr#21815).
             lines.append(f"  neighbor {peer.address} attribute-unchanged as-path")
+            lines.append(f"  neighbor {peer.address} route-map NOTHING out")
             if peer.policy:
                 lines.append(f"  neighbor {peer.address} route-map INBOUND in")
         return [*lines, " exit-address-family"]

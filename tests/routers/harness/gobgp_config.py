@@ -18,6 +18,7 @@ _MONITORED = """\
 [global.apply-policy.config]
   import-policy-list = ["inbound"]
   default-import-policy = "accept-route"
+  default-export-policy = "reject-route"
 [[bmp-servers]]
   [bmp-servers.config]
     address = "{station_host}"

@@ -69,7 +69,7 @@ class Daemon:
                 f"{self.name} ended with status {self._process.returncode}:\n{self.output()}"
             )
 
-    def output(self, last: int = 4000) -> str:
+    def output(self, last: int = 8000) -> str:
         """The last characters of what the process has written so far."""
         return self.log_path.read_text(errors="replace")[-last:]
 

@@ -11,8 +11,13 @@ _BULK = 120
 
 
 def sample_routes(asn: int) -> list[Route]:
-    """About 130 routes of a peer in `asn`, one of them in the prefix that the policy refuses."""
-    return [*_remarkable(asn), replace(_plain(asn, 0), prefix=REFUSED, communities=()), *_bulk(asn)]
+    """About 130 routes of a peer in `asn`, all of which the policy accepts."""
+    return [*_remarkable(asn), *(_plain(asn, number) for number in range(_BULK))]
+
+
+def refused_route(asn: int) -> Route:
+    """A route that the policy does not let in."""
+    return Route(REFUSED, "192.0.2.5", (asn,))
 
 
 def changed(route: Route) -> Route:
@@ -20,7 +25,7 @@ def changed(route: Route) -> Route:
     return replace(
         route,
         as_path=(route.as_path[0], 1299, *route.as_path[1:]),
-        med=(route.med or 0) + 10,
+        med=1234 if route.med is None else None,
         communities=("64510:999",),
         large_communities=("4200000001:9:9",),
     )
@@ -52,10 +57,6 @@ def _remarkable(asn: int) -> list[Route]:
         Route("2001:db8:79::1/128", "2001:db8::4", as_path(f"{asn} 6939"), "incomplete"),
         Route("::/0", "2001:db8::4", as_path(f"{asn}")),
     ]
-
-
-def _bulk(asn: int) -> list[Route]:
-    return [_plain(asn, number) for number in range(_BULK)]
 
 
 def _plain(asn: int, number: int) -> Route:

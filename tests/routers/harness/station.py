@@ -39,7 +39,7 @@ class Station:
             "INGEST_HTTP_PORT": str(ingest),
             "ROUTES_HTTP_HOST": address,
             "ROUTES_HTTP_PORT": str(routes),
-            "LOG_FORMAT": "json",
+            "LOG_FORMAT": "console",
             "PYTHONPATH": str(_ROOT),
         }
         self._ingest = self._service("ingest")

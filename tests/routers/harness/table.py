@@ -15,6 +15,7 @@ AsPath: TypeAlias = tuple["int | frozenset[int]", ...]
 Table: TypeAlias = "Counter[Route]"
 
 WELL_KNOWN_COMMUNITIES = {
+    "internet": "0:0",
     "no-export": "65535:65281",
     "no-advertise": "65535:65282",
     "local-AS": "65535:65283",
