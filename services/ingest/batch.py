@@ -23,7 +23,7 @@ from services.ingest.rows import (
 from services.ingest.wire import family_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from services.ingest.changes import Change
     from services.ingest.wire import NlriSet, PathAttributes, RibView, Update
@@ -34,10 +34,36 @@ KNOWN_ATTRIBUTES = 250_000
 """Attribute sets remembered as stored, twice: forgetting one costs a useless row, no more."""
 
 
+class Latest:
+    """The last announcement of each route, and the withdrawals that came after it.
+
+    Both are needed: a route that comes and goes in one batch was there, and is known as
+    withdrawn.
+    """
+
+    __slots__ = ("announced", "withdrawn")
+
+    def __init__(self) -> None:
+        self.announced: dict[_Key, bytes] = {}
+        self.withdrawn: dict[_Key, bytes] = {}
+
+    def announce(self, keys: Iterable[_Key], rows: list[bytes]) -> None:
+        """Adds rows that announce, by path id and NLRI."""
+        if self.withdrawn:
+            keys = list(keys)
+            for key in keys:
+                self.withdrawn.pop(key, None)
+        self.announced.update(zip(keys, rows, strict=True))
+
+    def withdraw(self, keys: Iterable[_Key], rows: list[bytes]) -> None:
+        """Adds rows that withdraw."""
+        self.withdrawn.update(zip(keys, rows, strict=True))
+
+
 class Batch:
     """Rows that are committed together, all or nothing."""
 
-    __slots__ = ("attributes", "changes", "events", "number", "opened", "received", "routes")
+    __slots__ = ("attributes", "changes", "events", "latest", "number", "opened", "received")
 
     def __init__(self, number: int, opened: float) -> None:
         self.number = number
@@ -48,8 +74,14 @@ class Batch:
         self.changes: list[Change] = []
         self.attributes: list[bytes] = []
         self.events: list[bytes] = []
-        self.routes: dict[tuple[int, RibView, int], dict[_Key, bytes]] = {}
-        """By peer, view and family, then by path id and NLRI: the last row of each route."""
+        self.latest: dict[tuple[int, RibView, int], Latest] = {}
+        """By peer, view and family: what the current RIB needs of the events."""
+
+    def rib_rows(self) -> Iterator[bytes]:
+        """The rows for the current RIB: a route's withdrawal follows its announcement."""
+        for latest in self.latest.values():
+            yield from latest.announced.values()
+            yield from latest.withdrawn.values()
 
     @property
     def is_empty(self) -> bool:
@@ -153,13 +185,18 @@ class Batcher:
     ) -> None:
         nlri, path_ids, family = routes.nlri, routes.path_ids, routes.family
         batch = self._opened()
-        latest = batch.routes.setdefault((peer_id, view, family), {})
+        keys: Iterable[_Key] = nlri
         if path_ids is None:
             rows = route_rows(head, family, nlri)
-            latest.update(zip(nlri, rows, strict=True))
         else:
             rows = route_rows_with_path_ids(head, family, nlri, path_ids)
-            latest.update(zip(zip(path_ids, nlri, strict=True), rows, strict=True))
+            keys = zip(path_ids, nlri, strict=True)
+        if (latest := batch.latest.get((peer_id, view, family))) is None:
+            latest = batch.latest[peer_id, view, family] = Latest()
+        if is_withdrawn:
+            latest.withdraw(keys, rows)
+        else:
+            latest.announce(keys, rows)
         batch.events += rows
         self.pending_routes += len(rows)
         counter = metrics.WITHDRAWN if is_withdrawn else metrics.ANNOUNCED

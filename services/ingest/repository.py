@@ -155,8 +155,7 @@ async def write_batch(conn: Conn, writer_id: uuid.UUID, batch: Batch) -> None:
         await conn.execute(_NEW_ATTRIBUTES)
     if batch.events:
         await _copy(conn, "route_event", ROUTE_COLUMNS, batch.events, schema="rib")
-        latest = (row for routes in batch.routes.values() for row in routes.values())
-        await _copy(conn, "stage_route", ROUTE_COLUMNS, latest)
+        await _copy(conn, "stage_route", ROUTE_COLUMNS, batch.rib_rows())
         await conn.execute(_ANNOUNCE)
         await conn.execute(_WITHDRAW)
     await conn.execute(

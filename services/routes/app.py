@@ -39,11 +39,13 @@ def create_app(settings: RoutesSettings) -> FastAPI:
     async def database() -> Mapping[str, object]:
         try:
             async with app.state.engine.connect() as conn:
-                await conn.execute(text("SELECT FROM rib.route LIMIT 1"))
+                found = await conn.execute(text("SELECT to_regclass('rib.route') IS NOT NULL"))
         except Exception as error:
-            if not is_away(error) and "UndefinedTable" not in repr(error):
+            if not is_away(error):
                 raise
             raise NotReady(reason(error)) from error
+        if not found.scalar_one():
+            raise NotReady("there is no schema yet: the ingest service makes it when it starts")
         return {}
 
     app = create_service(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from shared.contracts.routes import LastDown, PeerBody, RouteBody, RoutePeer, RouterBody
 from shared.contracts.vocabulary import FAMILIES, ORIGINS, PEER_TYPES, RIB_VIEWS
 
@@ -56,7 +54,7 @@ def peer_body(row: RowMapping, now: datetime) -> PeerBody:
         local_port=row["local_port"],
         remote_port=row["remote_port"],
         hold_time=row["hold_time"],
-        capabilities=orjson.loads(row["capabilities"]) if row["capabilities"] else None,
+        capabilities=row["capabilities"],
         last_down=None
         if row["down_at"] is None
         else LastDown(reason_code=row["down_code"], reason=row["down_reason"], at=row["down_at"]),

@@ -89,8 +89,16 @@ async def test_the_last_word_on_a_prefix_counts_and_all_are_history(batcher: Bat
     batch = await batcher.next()
     assert batch is not None
     assert len(batch.events) == 4
-    (latest,) = batch.routes.values()
-    assert list(latest.values()) == [batch.events[3]]
+    assert list(batch.rib_rows()) == batch.events[2:]
+
+
+async def test_an_announcement_takes_back_the_withdrawal_before_it(batcher: Batcher) -> None:
+    add(batcher, speaker.announce(PEER, "10.0.0.0/24", "10.0.1.0/24"))
+    add(batcher, speaker.withdraw(PEER, "10.0.0.0/24"))
+    add(batcher, speaker.announce(PEER, "10.0.0.0/24", med=7))
+    batch = await batcher.next()
+    assert batch is not None
+    assert set(batch.rib_rows()) == {batch.events[1], batch.events[3]}
 
 
 async def test_views_and_families_do_not_replace_each_other(batcher: Batcher) -> None:
@@ -101,7 +109,7 @@ async def test_views_and_families_do_not_replace_each_other(batcher: Batcher) ->
     add(batcher, speaker.announce6(PEER, "a00::/8"), RibView.ADJ_RIB_IN_POST)
     batch = await batcher.next()
     assert batch is not None
-    assert len(batch.routes) == 4
+    assert len(batch.latest) == 4
 
 
 async def test_routers_wait_while_the_queue_is_full(batcher: Batcher) -> None:
