@@ -3,7 +3,7 @@
 Routers disagree with their own OPENs: ADD-PATH is set by RIB view in some (GoBGP, Huawei, Junos),
 so what the OPENs say is only where a view starts. Every NLRI field is then read strictly. Until
 a field can be read in one way only, both readings are tried and the sounder one is taken; from
-then on the other reading is tried only where the known one does not fit.
+then on the other reading is tried only where the known one does not fit or looks wrong.
 """
 
 from services.ingest.wire.attributes import PathAttributes
@@ -14,6 +14,8 @@ from services.ingest.wire.peer import RibView
 
 _PATH_ID_LIKE_A_PREFIX = 1 << 24
 """Routers count path identifiers from 1; one that fills four octets is a prefix misread."""
+
+_DEFAULT_ROUTE = b"\0"
 
 Split = tuple[list[bytes], list[int] | None]
 
@@ -95,6 +97,8 @@ class ViewContext:
                 found = _read(reading.add_path, family, buf, pos, end)
             except WireError as error:
                 found = self._changed(reading, error, family, buf, pos, end)
+            if _suspect(found):
+                found = _weigh(reading, family, buf, pos, end)
         else:
             found = _weigh(reading, family, buf, pos, end)
         if reading.add_path != reading.offered:
@@ -161,6 +165,17 @@ def _attempt(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> Spl
         return _read(add_path, family, buf, pos, end)
     except WireError as error:
         return error
+
+
+def _suspect(found: Split) -> bool:
+    """Whether a reading is worth weighing although the view is settled; cheap, for every field.
+
+    GoBGP 3.10 dumps a table without path identifiers and then sends changes of it with them.
+    """
+    nlri, path_ids = found
+    if path_ids is None:
+        return len(nlri) > 1 and _DEFAULT_ROUTE in nlri
+    return max(path_ids, default=0) >= _PATH_ID_LIKE_A_PREFIX
 
 
 def _doubtful(found: Split, buf: bytes, pos: int, end: int) -> bool:
