@@ -24,7 +24,7 @@ async def test_a_router_is_shown_with_its_peers_counted(api: Api, ingest: Ingest
         router.write(speaker.initiation("edge-1", "a test router"))
         router.write(speaker.peer_up(TRANSIT) + speaker.peer_up(CUSTOMER))
         router.write(speaker.peer_down(CUSTOMER))
-        await ingest.until("SELECT state FROM rib.peer WHERE asn = 64502", "down")
+        await ingest.until("SELECT down_code FROM rib.peer WHERE asn = 64502", 4)
         body = await api.get("/routers")
         (shown,) = body["data"]
         assert shown["name"] == "edge-1"
@@ -64,7 +64,7 @@ async def test_a_peer_is_shown_as_its_router_reports_it(api: Api, ingest: Ingest
 async def test_a_peer_that_is_down_says_why(api: Api, ingest: Ingest) -> None:
     async with ingest.connected() as router:
         router.write(speaker.peer_up(TRANSIT) + speaker.peer_down(TRANSIT))
-        await ingest.until("SELECT state FROM rib.peer", "down")
+        await ingest.until("SELECT down_code FROM rib.peer", 4)
         (shown,) = (await api.get("/peers", state="down"))["data"]
         assert shown["last_down"]["reason_code"] == 4
         assert shown["last_down"]["reason"]
