@@ -84,8 +84,10 @@ class Summary:
             self._add_peer(peer)
         if isinstance(message, RouteMonitoring):
             self._add_routes(message)
-        elif isinstance(message, MalformedMessage):
-            self._malformed += message.type == 0
+        elif isinstance(message, MalformedMessage) and message.type == 0:
+            self._malformed += 1
+            if peer is not None:
+                self._views[_VIEWS[peer.view]] += 1
         elif isinstance(message, Initiation):
             wanted = (INFORMATION_SYS_DESCR, INFORMATION_SYS_NAME)
             texts = [free_text(value) for kind, value in message.tlvs if kind in wanted]

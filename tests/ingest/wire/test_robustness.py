@@ -166,8 +166,8 @@ ROUTES = st.builds(
     med=st.none() | WORDS,
     communities=st.lists(WORDS, max_size=70).map(tuple),
     large=st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=30).map(tuple),
-    announced=st.lists(NETWORKS, min_size=1, max_size=20),
-    withdrawn=st.lists(NETWORKS, max_size=20),
+    announced=st.lists(NETWORKS, min_size=1, max_size=20, unique=True),
+    withdrawn=st.lists(NETWORKS, max_size=20, unique=True),
 )
 
 
