@@ -36,17 +36,12 @@ def decode(file: str, summary: bool) -> None:
         click.echo(f"bgpilot: {note}", err=True)
 
 
-class _TargetType(click.ParamType[Target]):
-    name = "host:port"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Target:
-        host, colon, port = str(value).rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-            self.fail(f"{value} is not HOST:PORT", param, ctx)
-        return Target(host, int(port))
+def _target(text: str) -> Target:
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise click.BadParameter(f"{text} is not HOST:PORT")
+    return Target(host, int(port))
 
 
 @click.command()
@@ -54,7 +49,8 @@ class _TargetType(click.ParamType[Target]):
 @click.option(
     "--to",
     "target",
-    type=_TargetType(),
+    type=_target,
+    metavar="HOST:PORT",
     default="127.0.0.1:11019",
     show_default=True,
     help="The BMP station.",

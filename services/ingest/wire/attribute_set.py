@@ -84,14 +84,17 @@ def decode_attributes(
 
 
 def _first_of_each(located: list[Located], errors: list[WireError]) -> dict[int, Located]:
-    """RFC 7606 3 g: of an attribute that comes twice the first counts."""
+    """RFC 7606 3 g: of an attribute that comes more than once the first counts."""
     wanted: dict[int, Located] = {}
+    repeated: set[int] = set()
     for item in located:
-        if item.kind in wanted:
-            reason = f"attribute {item.kind} comes twice, the later one is discarded"
-            errors.append(WireError(reason, item.start, ("path attributes",), "RFC 7606 3 g"))
-        elif item.kind not in (MP_REACH, MP_UNREACH):
-            wanted[item.kind] = item
+        if item.kind in (MP_REACH, MP_UNREACH):
+            continue
+        if wanted.setdefault(item.kind, item) is item or item.kind in repeated:
+            continue
+        repeated.add(item.kind)
+        reason = f"attribute {item.kind} comes again and is discarded"
+        errors.append(WireError(reason, item.start, ("path attributes",), "RFC 7606 3 g"))
     return wanted
 
 

@@ -47,18 +47,19 @@ class Open:
         self.bgp_id = bgp_id
         self.capabilities = capabilities
         self.asn = asn
-        self.families: tuple[int, ...] = ()
         self.add_path: dict[int, int] = {}
         """Family to RFC 7911's Send/Receive: 1 can receive, 2 can send, 3 both."""
+        families: list[int] = []
         for code, value in capabilities:
             if code == CAPABILITY_FOUR_OCTET_AS and len(value) == 4:
                 self.asn = int.from_bytes(value, "big")
             elif code == CAPABILITY_MULTIPROTOCOL and len(value) == 4:
-                self.families += (value[0] << 16 | value[1] << 8 | value[3],)
+                families.append(value[0] << 16 | value[1] << 8 | value[3])
             elif code == CAPABILITY_ADD_PATH:
                 for i in range(0, len(value) - 3, 4):
                     family = value[i] << 16 | value[i + 1] << 8 | value[i + 2]
                     self.add_path[family] = value[i + 3]
+        self.families = tuple(families)
 
 
 def bgp_header(buf: bytes, pos: int, end: int) -> tuple[int, int]:

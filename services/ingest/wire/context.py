@@ -9,7 +9,7 @@ then on the other reading is tried only where the known one does not fit or look
 from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.bgp_open import ADD_PATH_RECEIVE, ADD_PATH_SEND, Open
 from services.ingest.wire.errors import WireError
-from services.ingest.wire.nlri import split_add_path_nlri, split_nlri
+from services.ingest.wire.nlri import EXTENTS, split_add_path_nlri, split_nlri
 from services.ingest.wire.peer import RibView
 
 _PATH_ID_LIKE_A_PREFIX = 1 << 24
@@ -91,6 +91,8 @@ class ViewContext:
         """The NLRI of a field and their path identifiers, None where there are none."""
         reading = self._readings.get(family)
         if reading is None:
+            if family not in EXTENTS:  # read in one way only, and there are too many to remember
+                return split_nlri(family, buf, pos, end), None
             reading = self._readings[family] = _Reading(family in self._offered)
         if reading.settled:
             try:

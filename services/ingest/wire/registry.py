@@ -15,7 +15,7 @@ from services.ingest.wire.peer import (
 K = TypeVar("K")
 V = TypeVar("V")
 
-MAX_PEERS = 65_536
+MAX_PEERS = 16_384
 """Beyond it the peer seen first is forgotten: a router that invents peers costs no memory."""
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from services.ingest.summary import Summary
 from services.ingest.wire import (
+    Initiation,
+    PeerDown,
     PeerUp,
     RibView,
     RouteMonitoring,
@@ -162,6 +164,22 @@ def test_adj_rib_out_of_an_mx204_belongs_to_a_peer_up_without_the_o_flag() -> No
     ]
     assert len(out) == 120
     assert all(out)
+
+
+def test_bird_names_no_system_and_stamps_its_peer_up_with_zero() -> None:
+    found = messages(real_capture("lab/bird-2.18-adjin-v4v6.bmp"))
+    assert [one.sys_name for one in found if isinstance(one, Initiation)] == ["Not defined"]
+    assert [one.peer.timestamp_us for one in found if isinstance(one, PeerUp)] == [0]
+
+
+def test_frr_reports_a_peer_down_for_peers_never_up() -> None:
+    decoder = StreamDecoder()
+    first = [
+        one.peer.key in decoder.peers
+        for one in decoder.feed(real_capture("lab/frr-8.4.4-late-join.bmp"))
+        if isinstance(one, PeerDown)
+    ]
+    assert first == [False]
 
 
 def test_ios_xr_names_the_table_of_each_loc_rib() -> None:

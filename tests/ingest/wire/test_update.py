@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import struct
 
 import pytest
 
@@ -14,6 +15,7 @@ from services.ingest.wire import (
     StreamDecoder,
 )
 from services.ingest.wire.families import EVPN, VPNV4
+from services.ingest.wire.registry import MAX_PEERS
 from tests.ingest.wire import octets as o
 from tests.ingest.wire.decoding import error_of, message, messages, texts, update_of
 
@@ -130,6 +132,34 @@ def test_end_of_rib_has_two_forms(attributes: bytes, family: int) -> None:
     update = update_of(o.route_monitoring(o.update(attributes)))
     assert update.end_of_rib == family
     assert update.announced == update.withdrawn == []
+
+
+def test_a_flapping_route_comes_out_in_the_order_it_went_in() -> None:
+    up, down = o.announcement(), o.route_monitoring(o.update(withdrawn=o.prefix("198.51.100.0/24")))
+    found = [
+        bool(one.update.announced)
+        for one in messages((up + down) * 500)
+        if isinstance(one, RouteMonitoring)
+    ]
+    assert found == [True, False] * 500
+
+
+def test_routes_may_come_without_a_peer_up() -> None:
+    decoder = StreamDecoder()
+    octets = o.route_monitoring(o.update(o.MANDATORY, o.prefix("10.0.0.0/8")), o.peer(kind=3))
+    assert texts(update_of(octets, decoder).announced) == ["10.0.0.0/8"]
+    assert decoder.peers == {}
+
+
+def test_peers_that_a_router_invents_are_forgotten_again() -> None:
+    decoder = StreamDecoder()
+    messages(o.peer_up(), decoder=decoder)
+    for number in range(MAX_PEERS):
+        messages(
+            o.peer_up(header=o.peer(distinguisher=struct.pack(">Q", number + 1))), decoder=decoder
+        )
+    assert len(decoder.peers) == MAX_PEERS
+    assert texts(update_of(o.announcement(), decoder).announced) == ["198.51.100.0/24"]
 
 
 def test_an_end_of_rib_may_come_before_any_route_and_any_peer_up() -> None:
