@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from shared.settings import LogSettings
 
+_FIRST = ("timestamp", "level", "service", "event")
 # Local variables may hold passwords, and routers' bytes by the megabyte.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 # Libraries that tell at INFO what matters only to whoever debugs them.
-_QUIET = ("httpx", "httpcore", "alembic", "asyncio")
+_QUIET = ("httpx", "httpcore", "alembic", "asyncio", "uvicorn")
 
 
 def configure(service: str, settings: LogSettings) -> None:
@@ -73,19 +74,26 @@ def configure(service: str, settings: LogSettings) -> None:
 
 
 def _json() -> list[Processor]:
-    def add_version(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        event["version"] = version()
-        return event
+    def arrange(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        # Whoever reads lines without a tool looks for these first.
+        first = {name: event.pop(name) for name in _FIRST if name in event}
+        return {**first, **event, "version": version()}
 
     return [
-        add_version,
+        arrange,
         _TRACEBACKS,
         structlog.processors.JSONRenderer(serializer=_dumps),
     ]
 
 
 def _console() -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=28)]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(),
+            pad_event_to=28,
+            exception_formatter=structlog.dev.RichTracebackFormatter(show_locals=False),
+        )
+    ]
 
 
 def _dumps(value: object, **_: object) -> str:
