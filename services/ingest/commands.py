@@ -107,7 +107,9 @@ def replay(
             on_sent=sent,
         )
         try:
-            report(asyncio.run(played))
+            done = asyncio.run(played)
         except KeyboardInterrupt:
-            if not all_sent:  # a replay that only holds its connections is meant to be stopped
-                raise
+            if all_sent:  # a replay that only holds its connections is meant to be stopped
+                return
+            raise
+    report(done)
