@@ -27,6 +27,7 @@ from scripts.demo_edge import ADDRESSES, SCENES, DemoEdge
 from scripts.demo_tables import Tables
 from tests.routers.harness.heard import Heard
 from tests.routers.harness.lab import Lab
+from tests.routers.harness.process import SEARCH_PATH
 from tests.routers.harness.waiting import NotYetError
 
 _OUTPUT = Path(__file__).resolve().parents[1] / "shared" / "stack" / "demo.bmp.gz"
@@ -100,7 +101,7 @@ def add_addresses() -> None:
 
 
 def _program(name: str) -> str:
-    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    path = shutil.which(name, path=SEARCH_PATH)
     if path is None:
         raise click.ClickException(f"{name} is not installed (Debian: util-linux, iproute2)")
     return path

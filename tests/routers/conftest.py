@@ -10,6 +10,7 @@ import pytest
 from tests.routers.harness import edges
 from tests.routers.harness.frr import BGPD
 from tests.routers.harness.lab import Lab
+from tests.routers.harness.process import SEARCH_PATH
 from tests.routers.harness.station import Station
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ _NEEDED = {  # what is run, and the Debian package that brings it
 @pytest.fixture(scope="session")
 def real_routers() -> None:
     """Skips the test where this machine lacks a router, naming the package to install."""
-    missing = sorted({package for name, package in _NEEDED.items() if not shutil.which(name)})
+    missing = sorted(
+        {package for name, package in _NEEDED.items() if not shutil.which(name, path=SEARCH_PATH)}
+    )
     if missing:
         pytest.skip(f"needs real routers: apt-get install {' '.join(missing)}")
 

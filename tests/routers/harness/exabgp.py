@@ -62,7 +62,7 @@ class ExabgpFeeder:
             )
         )
         self._daemon = Daemon(
-            f"exabgp-{address}", ["exabgp", str(config)], directory, _environment()
+            f"exabgp-{address}", ["exabgp", str(config)], directory, env=_environment()
         )
         self._commands: IO[str] | None = None
 

@@ -71,7 +71,7 @@ class FrrBgpd:
             "bgpd",
             self._command(directory, config),
             directory,
-            {},
+            noise="zclient_send_message() failed",  # there is no zebra to send to
         )
 
     @property

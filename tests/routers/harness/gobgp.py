@@ -47,7 +47,6 @@ class Gobgpd:
                 f"{address}:{api_port}",
             ],
             directory,
-            {},
         )
 
     @property

@@ -40,7 +40,7 @@ class Station:
             "ROUTES_HTTP_HOST": address,
             "ROUTES_HTTP_PORT": str(routes),
             "LOG_FORMAT": "console",
-            "PYTHONPATH": str(_ROOT),
+            "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path]),
         }
         self._ingest = self._service("ingest")
         self._routes = self._service("routes")
@@ -112,7 +112,7 @@ class Station:
 
     def _service(self, name: str) -> Daemon:
         command = [sys.executable, "-m", f"services.{name}"]
-        return Daemon(name, command, self._directory, self._env)
+        return Daemon(name, command, self._directory, env=self._env)
 
     def _migrate(self) -> None:
         subprocess.run(

@@ -17,7 +17,7 @@ class NotYetError(AssertionError):
     """What was asked for is not there yet; the message says what is there instead."""
 
 
-def eventually(check: Callable[[], T], within: float = 30.0) -> T:
+def eventually(check: Callable[[], T], within: float = 60.0) -> T:
     """Returns what `check` returns as soon as it raises no AssertionError.
 
     `within` is in seconds. At the deadline the last AssertionError is the one that is raised, so a
