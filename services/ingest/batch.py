@@ -131,8 +131,8 @@ class Batcher:
                 head = row_head(time_us, None, peer_id, session, view, withdrawn.family)
                 self._add_rows(peer_id, view, withdrawn, head, is_withdrawn=True)
         for announced in update.announced:
-            if self._is_stored(announced) and update.attributes is not None:
-                attr_id = self._attribute_id(update.attributes, time_us)
+            if self._is_stored(announced) and announced.attributes is not None:
+                attr_id = self._attribute_id(announced.attributes, time_us)
                 head = row_head(time_us, attr_id, peer_id, session, view, announced.family)
                 self._add_rows(peer_id, view, announced, head, is_withdrawn=False)
         if len(self._open.events) >= self._rows:

@@ -147,12 +147,17 @@ class RouterConnection:
     @_handle.register(PeerUp)
     async def _(self, message: PeerUp, time_us: int) -> None:
         header = message.peer
+        ends = (message.local_address, message.local_port, message.remote_port)
         peer = self._peers.get(header.key)
-        if peer is not None and peer.is_inferred:
-            # A Peer Up that comes after its routes must not end the session they belong to.
-            peer.is_inferred = False
-        else:
+        if peer is not None and peer.ends == ends:
+            # Huawei says it for each RIB view, and of its Loc-RIB for each family.
+            self._log.debug("peer up again", peer=header.address_text)
+            return
+        if peer is None or not peer.is_inferred:
             peer = await self._new_session(header, is_inferred=False)
+        # Else it comes after its routes, and must not end the session that they belong to.
+        peer.is_inferred = False
+        peer.ends = ends
         received = message.received_open
         self._batcher.add_change(
             PeerCameUp(

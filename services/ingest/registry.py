@@ -21,6 +21,8 @@ class PeerSession:
     peer_id: int
     session: int
     is_inferred: bool
+    ends: tuple[bytes, int, int] | None = None
+    """Local address, local port and remote port of the BGP session, as its Peer Up says."""
 
 
 class Registry:

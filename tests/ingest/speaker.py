@@ -53,7 +53,7 @@ def bgp(kind: int, body: bytes) -> bytes:
     return b"\xff" * 16 + struct.pack(">HB", 19 + len(body), kind) + body
 
 
-def peer_up(peer: Peer) -> bytes:
+def peer_up(peer: Peer, remote_port: int = 40000) -> bytes:
     """RFC 7854 4.10, with OPENs that have 4-octet AS numbers and both unicast families."""
     capabilities = (
         bytes([65, 4]) + peer.asn.to_bytes(4, "big") + bytes([1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1])
@@ -62,7 +62,9 @@ def peer_up(peer: Peer) -> bytes:
     fixed = struct.pack(">BHH4sB", 4, 23456, 180, bytes([10, 0, 0, 1]), len(parameters))
     opened = bgp(1, fixed + parameters)
     local = ipaddress.ip_address("192.0.2.254").packed.rjust(16, b"\0")
-    return message(3, peer.header() + local + struct.pack(">HH", 179, 40000) + opened + opened)
+    return message(
+        3, peer.header() + local + struct.pack(">HH", 179, remote_port) + opened + opened
+    )
 
 
 def peer_down(peer: Peer) -> bytes:

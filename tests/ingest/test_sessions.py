@@ -75,6 +75,24 @@ async def test_a_new_session_starts_with_no_routes_of_the_old(ingest: Ingest) ->
         assert await ingest.column(EVENTS) == ["up", "down", "up"]
 
 
+async def test_a_peer_up_said_twice_is_one_session(ingest: Ingest) -> None:
+    async with ingest.connected() as router:
+        router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
+        router.write(speaker.peer_up(speaker.Peer(flags=speaker.POST_POLICY)))
+        router.write(speaker.announce(PEER, "11.0.0.0/8"))
+        await ingest.until(CURRENT, 2)
+        assert await ingest.column(EVENTS) == ["up"]
+
+
+async def test_a_peer_up_from_another_port_is_a_new_session(ingest: Ingest) -> None:
+    async with ingest.connected() as router:
+        router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8"))
+        router.write(speaker.peer_up(PEER, remote_port=40001))
+        router.write(speaker.announce(PEER, "11.0.0.0/8"))
+        await ingest.until("SELECT session FROM rib.peer", 2)
+        await ingest.until(CURRENT, 1)
+
+
 async def test_a_lost_connection_leaves_what_was_last_known(ingest: Ingest) -> None:
     await ingest.say(speaker.peer_up(PEER), speaker.announce(PEER, "10.0.0.0/8"))
     assert await ingest.row("SELECT state, session FROM rib.peer") == ("lost", 1)

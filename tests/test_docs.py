@@ -1,0 +1,70 @@
+"""The documents say what is there: every setting, every endpoint, every link."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import GatewaySettings
+from services.ingest.endpoints import api as ingest_api
+from services.ingest.settings import IngestSettings
+from services.routes.endpoints import api as routes_api
+from services.routes.settings import RoutesSettings
+from shared.settings import Settings
+from shared.stack.settings import StackSettings
+
+ROOT = Path(__file__).parent.parent
+SETTINGS: tuple[type[Settings], ...] = (
+    IngestSettings,
+    RoutesSettings,
+    GatewaySettings,
+    StackSettings,
+)
+VARIABLES = {name.upper(): field for kind in SETTINGS for name, field in kind.model_fields.items()}
+EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def test_the_example_has_every_setting_and_no_other() -> None:
+    assert set(EXAMPLE) == set(VARIABLES)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLE))
+def test_the_example_shows_the_default(name: str) -> None:
+    default = VARIABLES[name].default
+    shown = EXAMPLE[name]
+    if isinstance(default, int | float) and not isinstance(default, bool):
+        assert float(shown) == default
+    elif hasattr(default, "get_secret_value") or default is None or VARIABLES[name].is_required():
+        assert shown == ""
+    else:
+        assert shown == str(default)
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLES))
+def test_a_setting_is_documented(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs/configuration.md").read_text()
+
+
+def test_no_other_setting_is_documented() -> None:
+    documented = re.findall(
+        r"^\| `([A-Z_]+)` \|", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE
+    )
+    assert set(documented) == set(VARIABLES)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted({route.path for api in (ingest_api, routes_api) for route in api.routes}),  # type: ignore[attr-defined]
+)
+def test_an_endpoint_is_documented(path: str) -> None:
+    assert f"`GET {path}`" in (ROOT / "docs/api.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+        if not target.startswith(("http://", "https://")):
+            assert (document.parent / target).exists(), target
