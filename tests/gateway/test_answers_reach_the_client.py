@@ -165,6 +165,31 @@ async def test_a_request_is_cancelled_when_its_client_goes_within_the_answer(end
             await service.caller_gone.wait()
 
 
+async def test_a_request_is_cancelled_when_a_client_goes_that_had_stopped_reading() -> None:
+    stuck, gone = asyncio.Event(), asyncio.Event()
+
+    async def service(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        watch = asyncio.ensure_future(receive())
+        while not watch.done():
+            part = {"type": "http.response.body", "body": bytes(1_000_000), "more_body": True}
+            sending = asyncio.ensure_future(send(part))
+            if not (await asyncio.wait({sending}, timeout=0.5))[0]:
+                stuck.set()
+            await sending
+        gone.set()
+
+    async with gateway_before(service) as port:
+        async with connection(port) as conn:
+            await conn.write(request(PATH))
+            async with asyncio.timeout(10):
+                await stuck.wait()
+            conn.abort()
+        async with asyncio.timeout(10):
+            await gone.wait()
+
+
 async def test_a_request_is_cancelled_when_its_client_goes_within_its_body() -> None:
     gone = asyncio.Event()
 

@@ -163,6 +163,7 @@ async def test_the_access_log_says_which_service_answered_what_and_when() -> Non
     assert (line["upstream"], line["upstream_status"], line["status"]) == ("routes", 201, 201)
     assert 0 < line["upstream_ms"] <= line["duration_ms"]
     assert line["client"] == "127.0.0.1"
+    assert "disconnect" not in line
 
 
 async def test_the_access_log_says_that_a_client_left() -> None:
