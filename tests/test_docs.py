@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,8 +13,10 @@ from services.ingest.endpoints import api as ingest_api
 from services.ingest.settings import IngestSettings
 from services.routes.endpoints import api as routes_api
 from services.routes.settings import RoutesSettings
-from shared.settings import Settings
 from shared.stack.settings import StackSettings
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 SETTINGS: tuple[type[Settings], ...] = (
