@@ -215,8 +215,14 @@ class EmbeddedPostgres:
             cwd=data,
         )
         if result.returncode:
-            complaint = result.stderr.strip().splitlines() or [f"status {result.returncode}"]
-            raise UserError(f"the database cannot be set up in {self.home}: {complaint[-1]}")
+            reason = _first_complaint(result.stderr) or f"exit status {result.returncode}"
+            raise UserError(f"the database cannot be set up in {self.home}: {reason}")
+
+
+def _first_complaint(text: str) -> str:
+    """What went wrong first: what comes after is about cleaning up. Else the last line."""
+    lines = text.strip().splitlines() or [""]
+    return next((line for line in lines if re.search(r"\b(FATAL|PANIC|error):", line)), lines[-1])
 
 
 def _at_work_in(directory: Path) -> Iterator[int]:
