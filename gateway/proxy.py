@@ -1,7 +1,8 @@
 """Forwards requests to the services, byte for byte and in both directions as they come.
 
-Nothing is decoded, buffered or repeated on the way, save a request without a body whose
-connection failed. When the client goes, the request to the service is cancelled.
+Nothing is decoded, buffered or repeated on the way, save a GET or HEAD without a body whose
+connection failed before the first byte of an answer (RFC 9110 section 9.2.2). When the client
+goes, the request to the service is cancelled.
 """
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = (0.05, 0.25)
-"""Seconds before each repetition of a connection that failed."""
+"""Seconds before each repetition of a request whose connection failed."""
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+# So looks a kept connection that the service, stopping, closes as we use it; but so does a
+# service that the request itself brings down, hence one repetition and no more.
+_LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
 
 
 class Proxy:
@@ -142,13 +148,19 @@ class _Exchange:
     async def _connect_and_send(self) -> httpx.Response:
         if not self._has_body:
             self._body.finish()
+        lost = False
         for pause in RETRY_AFTER if self._repeatable else ():
             try:
                 return await self._upstream.send(self._request)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                metrics.RETRIES.labels(self._upstream.name).inc()
-                self._record["retries"] = self._record.get("retries", 0) + 1
-                await asyncio.sleep(pause)
+            except _NEVER_SENT:
+                pass
+            except _LOST:
+                if lost:
+                    raise
+                lost = True
+            metrics.RETRIES.labels(self._upstream.name).inc()
+            self._record["retries"] = self._record.get("retries", 0) + 1
+            await asyncio.sleep(pause)
         return await self._upstream.send(self._request)
 
     async def _pass_back(self, answer: httpx.Response) -> None:

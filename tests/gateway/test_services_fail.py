@@ -140,12 +140,52 @@ async def test_what_is_no_plain_read_is_never_repeated(method: str, body: bytes)
     assert calls.call_count == 1
 
 
-@pytest.mark.parametrize("error", [httpx.ReadTimeout("slow"), httpx.ReadError("reset")])
-async def test_a_read_that_the_service_may_have_begun_is_not_repeated(error: Exception) -> None:
+async def test_a_read_that_the_service_is_busy_with_is_not_repeated() -> None:
+    with network(httpx.ReadTimeout("slow"), httpx.Response(200)) as calls:
+        async with gateway(gateway_routes_url="http://routes.test") as port:
+            assert (await ask(port, PATH)).status == 504
+    assert calls.call_count == 1
+
+
+LOST = [httpx.ReadError("reset"), httpx.RemoteProtocolError("Server disconnected")]
+
+
+@pytest.mark.parametrize("error", LOST)
+async def test_a_read_on_a_connection_that_is_lost_is_repeated_once(error: Exception) -> None:
     with network(error, httpx.Response(200)) as calls:
         async with gateway(gateway_routes_url="http://routes.test") as port:
-            assert (await ask(port, PATH)).status in {502, 504}
-    assert calls.call_count == 1
+            assert (await ask(port, PATH)).status == 200
+    assert calls.call_count == 2
+
+
+@pytest.mark.parametrize("error", LOST)
+async def test_a_read_that_may_bring_a_service_down_is_not_repeated_again(error: Exception) -> None:
+    with network(error, error, httpx.Response(200)) as calls:
+        async with gateway(gateway_routes_url="http://routes.test") as port:
+            answer = await ask(port, PATH)
+    check_problem(answer, 502, "upstream-broken")
+    assert calls.call_count == 2
+
+
+async def test_a_service_that_closes_its_idle_connections_as_they_are_used_is_asked_again() -> None:
+    asked = 0
+
+    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            asked += 1
+        writer.close()
+
+    server = await asyncio.start_server(on_connection, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with gateway(gateway_routes_url=url) as port:
+            assert (await ask(port, PATH)).status == 204
+            assert (await ask(port, PATH)).status == 204
+    assert asked == 1
 
 
 async def test_a_5xx_of_a_service_is_passed_on_and_not_repeated() -> None:
