@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from services.ingest import metrics
+from services.ingest.quirks import path_as_received
 from services.ingest.rows import (
     STORED_FAMILIES,
     attribute_row,
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from services.ingest.changes import Change
-    from services.ingest.wire import NlriSet, PathAttributes, RibView, Update
+    from services.ingest.registry import PeerSession
+    from services.ingest.wire import AsPath, NlriSet, PathAttributes, RibView, Update
 
 _Key = bytes | tuple[int, bytes]
 
@@ -63,7 +65,16 @@ class Latest:
 class Batch:
     """Rows that are committed together, all or nothing."""
 
-    __slots__ = ("attributes", "changes", "events", "latest", "number", "opened", "received")
+    __slots__ = (
+        "attributes",
+        "changes",
+        "events",
+        "has_path_ids",
+        "latest",
+        "number",
+        "opened",
+        "received",
+    )
 
     def __init__(self, number: int, opened: float) -> None:
         self.number = number
@@ -72,6 +83,7 @@ class Batch:
         self.received: dict[int, int] = {}
         """By router: when its last message in this batch came, in microseconds since 1970."""
         self.changes: list[Change] = []
+        self.has_path_ids = False
         self.attributes: list[bytes] = []
         self.events: list[bytes] = []
         self.latest: dict[tuple[int, RibView, int], Latest] = {}
@@ -122,17 +134,17 @@ class Batcher:
 
     # ---- what connections call
 
-    def add_update(
-        self, peer_id: int, session: int, view: RibView, update: Update, time_us: int
-    ) -> None:
+    def add_update(self, peer: PeerSession, view: RibView, update: Update, time_us: int) -> None:
         """Adds the routes of one UPDATE, in the order in which RFC 4271 has them take effect."""
+        peer_id, session = peer.peer_id, peer.session
         for withdrawn in update.withdrawn:
             if self._is_stored(withdrawn):
                 head = row_head(time_us, None, peer_id, session, view, withdrawn.family)
                 self._add_rows(peer_id, view, withdrawn, head, is_withdrawn=True)
         for announced in update.announced:
             if self._is_stored(announced) and announced.attributes is not None:
-                attr_id = self._attribute_id(announced.attributes, time_us)
+                path = path_as_received(announced.attributes.as_path, peer.own_asn, view)
+                attr_id = self._attribute_id(announced.attributes, path, time_us)
                 head = row_head(time_us, attr_id, peer_id, session, view, announced.family)
                 self._add_rows(peer_id, view, announced, head, is_withdrawn=False)
         if len(self._open.events) >= self._rows:
@@ -190,6 +202,7 @@ class Batcher:
             rows = route_rows(head, family, nlri)
         else:
             rows = route_rows_with_path_ids(head, family, nlri, path_ids)
+            batch.has_path_ids = True
             keys = zip(path_ids, nlri, strict=True)
         if (latest := batch.latest.get((peer_id, view, family))) is None:
             latest = batch.latest[peer_id, view, family] = Latest()
@@ -208,12 +221,15 @@ class Batcher:
         metrics.IGNORED.labels(family_name(routes.family)).inc(len(routes.nlri))
         return False
 
-    def _attribute_id(self, attributes: PathAttributes, time_us: int) -> int:
-        digest = hashlib.blake2b(attributes.identity, digest_size=8).digest()
-        attr_id = int.from_bytes(digest, "big", signed=True)
+    def _attribute_id(self, attributes: PathAttributes, path: AsPath, time_us: int) -> int:
+        digest = hashlib.blake2b(attributes.identity, digest_size=8)
+        if path is not attributes.as_path:
+            digest.update(b"own AS removed")
+            metrics.OWN_ASN_REMOVED.inc()
+        attr_id = int.from_bytes(digest.digest(), "big", signed=True)
         if attr_id not in self._known:
             if attr_id not in self._known_before:
-                self._opened().attributes.append(attribute_row(attr_id, time_us, attributes))
+                self._opened().attributes.append(attribute_row(attr_id, time_us, attributes, path))
             self._known.add(attr_id)
             if len(self._known) >= KNOWN_ATTRIBUTES:
                 self._known_before, self._known = self._known, set()

@@ -16,6 +16,7 @@ from services.ingest.changes import (
     RouterDisconnected,
     RouterNamed,
 )
+from services.ingest.quirks import own_asn_in_front
 from services.ingest.wire import (
     AnyMessage,
     Initiation,
@@ -67,6 +68,7 @@ class RouterConnection:
         self._decoder = StreamDecoder(max_message=max_message)
         self._now_us = now_us
         self._router_id: int | None = None
+        self._sys_descr: str | None = None
         self._peers: dict[PeerKey, PeerSession] = {}
         self._log = log.bind(router=address)
 
@@ -109,7 +111,7 @@ class RouterConnection:
         for error in update.errors:
             metrics.MALFORMED.labels("RouteMonitoring").inc()
             self._log.warning("malformed update", peer=message.peer.address_text, error=str(error))
-        self._batcher.add_update(peer.peer_id, peer.session, message.peer.view, update, time_us)
+        self._batcher.add_update(peer, message.peer.view, update, time_us)
 
     async def _infer(self, header: PeerHeader, time_us: int) -> PeerSession:
         peer = await self._new_session(header, is_inferred=True)
@@ -141,6 +143,7 @@ class RouterConnection:
     @_handle.register(Initiation)
     async def _(self, message: Initiation, time_us: int) -> None:
         assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
+        self._sys_descr = message.sys_descr
         self._batcher.add_change(RouterNamed(self._router_id, message.sys_name, message.sys_descr))
         self._log.info("router named itself", sys_name=message.sys_name, time_us=time_us)
 
@@ -158,6 +161,7 @@ class RouterConnection:
         # Else it comes after its routes, and must not end the session that they belong to.
         peer.is_inferred = False
         peer.ends = ends
+        peer.own_asn = own_asn_in_front(self._sys_descr, message)
         received = message.received_open
         self._batcher.add_change(
             PeerCameUp(

@@ -15,6 +15,10 @@ FRAMING_ERRORS = Counter(
 ANNOUNCED = Counter("bgpilot_ingest_announced_total", "Routes announced", ["family"])
 WITHDRAWN = Counter("bgpilot_ingest_withdrawn_total", "Routes withdrawn", ["family"])
 IGNORED = Counter("bgpilot_ingest_ignored_total", "Routes of families not stored", ["family"])
+OWN_ASN_REMOVED = Counter(
+    "bgpilot_ingest_own_asn_removed_total",
+    "UPDATEs whose path had the router's own AS in front (FRR before 2026)",
+)
 PENDING = Gauge("bgpilot_ingest_pending_routes", "Routes decoded and not yet committed")
 COMMITTED = Counter("bgpilot_ingest_committed_total", "Routes committed")
 QUEUE_BATCHES = Gauge("bgpilot_ingest_queue_batches", "Full batches that wait for the database")

@@ -21,6 +21,8 @@ class PeerSession:
     peer_id: int
     session: int
     is_inferred: bool
+    own_asn: int | None = None
+    """The router's own AS, where it puts it before the paths that it received."""
     ends: tuple[bytes, int, int] | None = None
     """Local address, local port and remote port of the BGP session, as its Peer Up says."""
 

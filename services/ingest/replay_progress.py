@@ -47,6 +47,8 @@ def _bar() -> Iterator[Callable[[Played], None]]:
 
         def step(played: Played) -> None:
             progress.update(task, completed=played.share, messages=played.messages)
+            if played.share >= 1:
+                progress.stop()  # while connections are held open, others write below
 
         yield step
 

@@ -18,7 +18,7 @@ from services.ingest.changes import (
     RouterDisconnected,
     RouterNamed,
 )
-from services.ingest.rows import ATTRIBUTE_COLUMNS, ROUTE_COLUMNS, copy_payload
+from services.ingest.rows import ATTRIBUTE_COLUMNS, NO_PATH_ID, ROUTE_COLUMNS, copy_payload
 
 if TYPE_CHECKING:
     import uuid
@@ -65,6 +65,17 @@ UPDATE rib.route AS r
  WHERE s.attr_id IS NULL AND r.prefix = s.prefix AND r.peer_id = s.peer_id
    AND r.view = s.view AND r.path_id = s.path_id AND r.session <= s.session
    AND NOT r.is_withdrawn
+"""
+
+
+# GoBGP dumps a view without path ids and then updates it with them (ADD-PATH): what comes with a
+# path id takes the place of what was dumped without one.
+_REPLACE_BY_PATH_ID = f"""
+UPDATE rib.route AS r
+   SET is_withdrawn = true, last_changed = s.time
+  FROM stage_route AS s
+ WHERE s.path_id <> {NO_PATH_ID} AND r.path_id = {NO_PATH_ID} AND r.prefix = s.prefix
+   AND r.peer_id = s.peer_id AND r.view = s.view AND r.session = s.session AND NOT r.is_withdrawn
 """
 
 
@@ -158,6 +169,8 @@ async def write_batch(conn: Conn, writer_id: uuid.UUID, batch: Batch) -> None:
         await _copy(conn, "stage_route", ROUTE_COLUMNS, batch.rib_rows())
         await conn.execute(_ANNOUNCE)
         await conn.execute(_WITHDRAW)
+        if batch.has_path_ids:
+            await conn.execute(_REPLACE_BY_PATH_ID)
     await conn.execute(
         "UPDATE rib.writer SET last_batch = $2, routes = routes + $3, committed_at = now() "
         "WHERE writer_id = $1",

@@ -11,12 +11,18 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from services.ingest.wire import IPV4_UNICAST, IPV6_UNICAST
+from services.ingest.wire import (
+    AS_SEQUENCE,
+    IPV4_UNICAST,
+    IPV6_UNICAST,
+    as_path_text,
+    origin_asn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from services.ingest.wire import PathAttributes
+    from services.ingest.wire import AsPath, PathAttributes
 
 ROUTE_COLUMNS = ("time", "attr_id", "peer_id", "session", "view", "family", "path_id", "prefix")
 ATTRIBUTE_COLUMNS = (
@@ -46,7 +52,9 @@ _NULL = b"\xff\xff\xff\xff"
 _HEAD = struct.Struct(">hiqiqiiiiihih")
 _HEAD_WITHDRAWN = struct.Struct(">hiqiiiiiihih")
 _PATH_ID = struct.Struct(">iq")
-_NO_PATH_ID = _PATH_ID.pack(8, 0)
+# A path id may be 0 (RFC 7911 3), so having none needs a value that no path id has.
+NO_PATH_ID = -1
+_NO_PATH_ID_FIELD = _PATH_ID.pack(8, NO_PATH_ID)
 _INT8_FIELD = struct.Struct(">iq")
 _INT2_FIELD = struct.Struct(">ih")
 _ARRAY = struct.Struct(">iiiii")
@@ -87,7 +95,7 @@ def row_head(
 
 def route_rows(head: bytes, family: int, nlri: list[bytes]) -> list[bytes]:
     """The rows of routes without path id, in the order of `nlri`."""
-    head += _NO_PATH_ID
+    head += _NO_PATH_ID_FIELD
     before, after = _BEFORE_PREFIX[family], _AFTER_PREFIX[family]
     return [head + before[one[0]] + one[1:] + after[one[0]] for one in nlri]
 
@@ -104,14 +112,14 @@ def route_rows_with_path_ids(
     ]
 
 
-def attribute_row(attr_id: int, time_us: int, attributes: PathAttributes) -> bytes:
-    """One row of `rib.path_attributes`."""
+def attribute_row(attr_id: int, time_us: int, attributes: PathAttributes, path: AsPath) -> bytes:
+    """One row of `rib.path_attributes`; `path` is what is stored as the AS path."""
     aggregator = attributes.aggregator
-    flat_path = [asn for _, asns in attributes.as_path for asn in asns]
+    flat_path = [asn for _, asns in path for asn in asns]
     fields = (
         _int8(attr_id),
         _int8(time_us - _EPOCH_2000),
-        _int8(attributes.origin_asn),
+        _int8(origin_asn(path)),
         _int8(attributes.med),
         _int8(attributes.local_pref),
         _int8(aggregator[0] if aggregator else None),
@@ -121,7 +129,7 @@ def attribute_row(attr_id: int, time_us: int, attributes: PathAttributes) -> byt
         _inet(attributes.originator_id),
         _inet(aggregator[1] if aggregator else None),
         _array(_OID_INT8, [_int8(asn) for asn in flat_path]),
-        _text(attributes.as_path_text) if _needs_segments(attributes) else _NULL,
+        _text(as_path_text(path)) if _needs_segments(path) else _NULL,
         _array(_OID_INT8, [_int8(community) for community in attributes.communities]),
         _array(_OID_TEXT, [_text(one) for one in attributes.large_communities_text]),
         _array(_OID_TEXT, [_text(one) for one in attributes.ext_communities_text]),
@@ -135,9 +143,9 @@ def copy_payload(rows: Iterable[bytes]) -> bytes:
     return b"".join((COPY_HEADER, *rows, COPY_TRAILER))
 
 
-def _needs_segments(attributes: PathAttributes) -> bool:
-    # AS_SEQUENCE is segment type 2 (RFC 4271 4.3); a set or a confederation segment is not.
-    return any(kind != 2 for kind, _ in attributes.as_path)
+def _needs_segments(path: AsPath) -> bool:
+    # A plain list of numbers says all of an AS_SEQUENCE, not of a set or a confederation.
+    return any(kind != AS_SEQUENCE for kind, _ in path)
 
 
 def _int8(value: int | None) -> bytes:

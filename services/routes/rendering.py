@@ -68,7 +68,7 @@ def route_body(row: RowMapping, now: datetime) -> RouteBody:
     return RouteBody(
         prefix=str(row["prefix"]),
         family=FAMILIES[row["family"]],
-        path_id=row["path_id"] or None,
+        path_id=row["path_id"] if row["path_id"] >= 0 else None,
         router=row["sys_name"] or _address(row["router_address"]),
         router_id=row["router_id"],
         peer=RoutePeer(

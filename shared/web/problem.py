@@ -93,11 +93,12 @@ def install(app: FastAPI) -> None:
         detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
         return response(request, ProblemError(422, "invalid-parameter", detail, errors=faults))
 
-    @app.exception_handler(Exception)
-    async def on_crash(request: Request, error: Exception) -> Response:
-        log.error("request failed", path=request.scope["path"], exc_info=error)
-        detail = "an unexpected error; the log line with this request id says more"
-        return response(request, ProblemError(500, "internal-error", detail))
+
+def crash(request: Request, error: Exception) -> Response:
+    """What a client is told of an error that nobody expected; the log is told all of it."""
+    log.error("request failed", path=request.scope["path"], exc_info=error)
+    detail = "an unexpected error; the log line with this request id says more"
+    return response(request, ProblemError(500, "internal-error", detail))
 
 
 def response(request: Request, error: ProblemError) -> Response:

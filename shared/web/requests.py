@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import Counter, Histogram
+from starlette.requests import Request
+
+from shared.web import problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -59,6 +62,12 @@ class RequestMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, send_with_id)
+            except Exception as error:
+                if status:
+                    raise  # half an answer is out; the server ends the connection
+                # Here and not in a handler of the app: those answer outside this middleware.
+                answer = problem.crash(Request(scope), error)
+                await answer(scope, receive, send_with_id)
             finally:
                 _account(scope, status, sent, time.perf_counter() - started)
 

@@ -53,18 +53,26 @@ def bgp(kind: int, body: bytes) -> bytes:
     return b"\xff" * 16 + struct.pack(">HB", 19 + len(body), kind) + body
 
 
-def peer_up(peer: Peer, remote_port: int = 40000) -> bytes:
+def peer_up(
+    peer: Peer, remote_port: int = 40000, *, own_asn: int = 64500, add_path: bool = False
+) -> bytes:
     """RFC 7854 4.10, with OPENs that have 4-octet AS numbers and both unicast families."""
+    sent, received = _open(own_asn, add_path=add_path), _open(peer.asn, add_path=add_path)
+    local = ipaddress.ip_address("192.0.2.254").packed.rjust(16, b"\0")
+    ports = struct.pack(">HH", 179, remote_port)
+    return message(3, peer.header() + local + ports + sent + received)
+
+
+def _open(asn: int, *, add_path: bool) -> bytes:
+    """RFC 4271 4.2; `add_path` offers both ways for IPv4 unicast (RFC 7911)."""
     capabilities = (
-        bytes([65, 4]) + peer.asn.to_bytes(4, "big") + bytes([1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1])
+        bytes([65, 4]) + asn.to_bytes(4, "big") + bytes([1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1])
     )
+    if add_path:
+        capabilities += bytes([69, 4, 0, 1, 1, 3])
     parameters = bytes([2, len(capabilities)]) + capabilities
     fixed = struct.pack(">BHH4sB", 4, 23456, 180, bytes([10, 0, 0, 1]), len(parameters))
-    opened = bgp(1, fixed + parameters)
-    local = ipaddress.ip_address("192.0.2.254").packed.rjust(16, b"\0")
-    return message(
-        3, peer.header() + local + struct.pack(">HH", 179, remote_port) + opened + opened
-    )
+    return bgp(1, fixed + parameters)
 
 
 def peer_down(peer: Peer) -> bytes:
@@ -72,12 +80,13 @@ def peer_down(peer: Peer) -> bytes:
     return message(2, peer.header() + b"\x04")
 
 
-def nlri(*prefixes: str) -> bytes:
-    """RFC 4271 4.3."""
+def nlri(*prefixes: str, path_id: int | None = None) -> bytes:
+    """RFC 4271 4.3, and RFC 7911 3 with a path id."""
     encoded = b""
     for prefix in prefixes:
         network = ipaddress.ip_network(prefix)
         octets = (network.prefixlen + 7) // 8
+        encoded += b"" if path_id is None else path_id.to_bytes(4, "big")
         encoded += bytes([network.prefixlen]) + network.network_address.packed[:octets]
     return encoded
 
@@ -93,7 +102,11 @@ def as_path(*asns: int) -> bytes:
 
 
 def announce(
-    peer: Peer, *prefixes: str, path: tuple[int, ...] = (64501, 64502), med: int | None = None
+    peer: Peer,
+    *prefixes: str,
+    path: tuple[int, ...] = (64501, 64502),
+    med: int | None = None,
+    path_id: int | None = None,
 ) -> bytes:
     """Route Monitoring of IPv4 routes."""
     attributes = (
@@ -103,7 +116,8 @@ def announce(
         + (b"" if med is None else attribute(4, med.to_bytes(4, "big"), 0x80))
         + attribute(8, struct.pack(">HH", 64501, 100), 0xC0)
     )
-    body = struct.pack(">HH", 0, len(attributes)) + attributes + nlri(*prefixes)
+    body = struct.pack(">HH", 0, len(attributes)) + attributes
+    body += nlri(*prefixes, path_id=path_id)
     return message(0, peer.header() + bgp(2, body))
 
 
@@ -116,8 +130,8 @@ def announce6(peer: Peer, *prefixes: str, path: tuple[int, ...] = (64501, 64502)
     return message(0, peer.header() + bgp(2, body))
 
 
-def withdraw(peer: Peer, *prefixes: str) -> bytes:
+def withdraw(peer: Peer, *prefixes: str, path_id: int | None = None) -> bytes:
     """Route Monitoring of withdrawn IPv4 routes."""
-    encoded = nlri(*prefixes)
+    encoded = nlri(*prefixes, path_id=path_id)
     body = struct.pack(">H", len(encoded)) + encoded + bytes(2)
     return message(0, peer.header() + bgp(2, body))

@@ -8,6 +8,7 @@ import pytest
 
 from services.ingest.batch import Batcher
 from services.ingest.changes import RouterNamed
+from services.ingest.registry import PeerSession
 from services.ingest.wire import RibView, RouteMonitoring, StreamDecoder, Update
 from tests.ingest import speaker
 
@@ -41,7 +42,9 @@ def update(data: bytes) -> Update:
 
 
 def add(batcher: Batcher, data: bytes, view: RibView = RibView.ADJ_RIB_IN_PRE) -> None:
-    batcher.add_update(1, 1, view, update(data), 1_700_000_000_000_000)
+    batcher.add_update(
+        PeerSession(1, 1, is_inferred=False), view, update(data), 1_700_000_000_000_000
+    )
 
 
 def prefixes(count: int, start: int = 0) -> list[str]:

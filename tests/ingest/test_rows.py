@@ -76,7 +76,7 @@ async def test_the_fields_of_a_route_are_stored_as_they_were(conn: asyncpg.Conne
     assert first["path_id"] == 2**32 - 1
     assert (first["peer_id"], first["session"], first["view"]) == (2**31 - 1, 12, 4)
     assert second["attr_id"] is None
-    assert second["path_id"] == 0
+    assert second["path_id"] == rows.NO_PATH_ID
 
 
 async def test_path_attributes_are_stored_as_they_were(conn: asyncpg.Connection) -> None:
@@ -87,7 +87,10 @@ async def test_path_attributes_are_stored_as_they_were(conn: asyncpg.Connection)
     *_, update = StreamDecoder().feed(stream)
     attributes = update.update.attributes
     await copy(
-        conn, "path_attributes", rows.ATTRIBUTE_COLUMNS, rows.attribute_row(9, NOON_US, attributes)
+        conn,
+        "path_attributes",
+        rows.ATTRIBUTE_COLUMNS,
+        rows.attribute_row(9, NOON_US, attributes, attributes.as_path),
     )
     stored = await conn.fetchrow("SELECT * FROM rib.path_attributes")
     assert stored["attr_id"] == 9

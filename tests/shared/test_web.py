@@ -64,7 +64,7 @@ async def client(ready: Ready) -> AsyncIterator[httpx.AsyncClient]:
     app = create_service(
         "thing", description="", lifespan=nothing, endpoints=[api], checks={"database": ready}
     )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://thing") as client:
         yield client
 
@@ -139,7 +139,7 @@ async def test_a_crash_tells_the_client_nothing_but_where_to_look(
     assert answer.status_code == 500
     assert answer.headers["content-type"] == MEDIA_TYPE
     assert "secret" not in answer.text
-    assert answer.json()["request_id"]
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
 async def test_a_good_request_id_is_kept_and_a_bad_one_replaced(

@@ -7,6 +7,7 @@
 Every input gives messages, a wait for more octets, or a WireError; nothing else is ever raised.
 """
 
+from services.ingest.wire.as_path import AS_SEQUENCE, AsPath, as_path_text, origin_asn
 from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.bgp_open import Capability, Open
 from services.ingest.wire.errors import FramingError, WireError
@@ -31,9 +32,11 @@ from services.ingest.wire.stream import StreamDecoder
 from services.ingest.wire.update import NlriSet, Update
 
 __all__ = [
+    "AS_SEQUENCE",
     "IPV4_UNICAST",
     "IPV6_UNICAST",
     "AnyMessage",
+    "AsPath",
     "Capability",
     "FramingError",
     "Initiation",
@@ -56,7 +59,9 @@ __all__ = [
     "UnknownMessage",
     "Update",
     "WireError",
+    "as_path_text",
     "describe_nlri",
     "family_name",
+    "origin_asn",
     "prefix_text",
 ]
