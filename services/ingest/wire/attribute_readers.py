@@ -8,7 +8,7 @@ its value withdraws the routes or discards the attribute (RFC 7606 7 and the RFC
 
 from collections.abc import Callable
 from struct import unpack_from
-from typing import NamedTuple
+from typing import final
 
 from services.ingest.wire.as_path import (
     AS_SEQUENCE,
@@ -44,13 +44,17 @@ EXTENDED_LENGTH = 0x10
 Reader = Callable[[PathAttributes, bytes, int, int], None]
 
 
-class Rule(NamedTuple):
+@final
+class Rule:
     """How one attribute type is read and what an error in its value means (RFC 7606 2)."""
 
-    name: str
-    flags: int
-    read: Reader
-    withdraws: bool
+    __slots__ = ("flags", "name", "read", "withdraws")
+
+    def __init__(self, name: str, flags: int, read: Reader, withdraws: bool) -> None:
+        self.name = name
+        self.flags = flags
+        self.read = read
+        self.withdraws = withdraws
 
 
 def _exactly(size: int, pos: int, end: int, section: str) -> None:
@@ -154,7 +158,7 @@ def _as4_aggregator(attributes: PathAttributes, buf: bytes, pos: int, end: int) 
 def _aggregated_by_old_speaker(attributes: PathAttributes) -> bool:
     """RFC 6793 4.2.3: a real AS number in AGGREGATOR makes both AS4 attributes stale."""
     return (
-        AS4_AGGREGATOR in attributes.present
+        attributes.has(AS4_AGGREGATOR)
         and attributes.aggregator is not None
         and attributes.aggregator[0] != AS_TRANS
     )

@@ -1,6 +1,7 @@
 """From the octets of the path attributes to one PathAttributes, once for each distinct set."""
 
-from typing import NamedTuple
+from struct import Struct
+from typing import NamedTuple, final
 
 from services.ingest.wire.attribute_readers import (
     AS_PATH,
@@ -12,21 +13,29 @@ from services.ingest.wire.attribute_readers import (
     ORIGIN,
     RULES,
     TRANSITIVE,
+    Rule,
 )
 from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.errors import WireError
+from services.ingest.wire.native import mypyc_attr
 
 _SPECIFIED_FLAGS = OPTIONAL | TRANSITIVE
+_CANONICAL_HEAD = Struct(">BBH")
 
 
-class Located(NamedTuple):
+@final
+@mypyc_attr(acyclic=True)
+class Located:
     """Where one attribute lies: its header from `start`, its value from `value` to `end`."""
 
-    kind: int
-    flags: int
-    start: int
-    value: int
-    end: int
+    __slots__ = ("end", "flags", "kind", "start", "value")
+
+    def __init__(self, kind: int, flags: int, start: int, value: int, end: int) -> None:
+        self.kind = kind
+        self.flags = flags
+        self.start = start
+        self.value = value
+        self.end = end
 
 
 class NextHop(NamedTuple):
@@ -67,42 +76,58 @@ def decode_attributes(
     """
     out = PathAttributes(as_octets)
     errors: list[WireError] = []
-    wanted = _first_of_each(located, errors)
-    out.present = frozenset(wanted)
+    wanted = _first_of_each(located, out, errors)
     if next_hop is not None:
-        wanted.pop(NEXT_HOP, None)  # RFC 4760 3: to be ignored beside MP_REACH_NLRI
         out.next_hop, out.next_hop_link_local = next_hop
-    kept = [item for _, item in sorted(wanted.items()) if _read(out, buf, item, errors)]
-    out.unknown = tuple(
-        (i.kind, i.flags, buf[i.value : i.end]) for i in kept if i.kind not in RULES
-    )
+    kept: list[Located] = []
+    for item in wanted:
+        if item.kind == NEXT_HOP and next_hop is not None:
+            continue  # RFC 4760 3: to be ignored beside MP_REACH_NLRI
+        rule = RULES.get(item.kind)
+        if rule is None:
+            out.unknown = (*out.unknown, (item.kind, item.flags, buf[item.value : item.end]))
+            kept.append(item)
+        elif _read(out, buf, item, rule, errors):
+            kept.append(item)
     if announced_at >= 0:
-        _require(wanted, announced_at, out, errors)
-    out.errors = tuple(errors)
+        _require(announced_at, out, errors)
+    if errors:
+        out.errors = tuple(errors)
     out.identity = _identity(buf, kept, out)
     return out
 
 
-def _first_of_each(located: list[Located], errors: list[WireError]) -> dict[int, Located]:
-    """RFC 7606 3 g: of an attribute that comes more than once the first counts."""
-    wanted: dict[int, Located] = {}
-    repeated: set[int] = set()
+def _first_of_each(
+    located: list[Located], out: PathAttributes, errors: list[WireError]
+) -> list[Located]:
+    """In the order of their types; RFC 7606 3 g: of one that comes again the first counts."""
+    wanted: list[Located] = []
+    present = repeated = 0
     for item in located:
-        if item.kind in (MP_REACH, MP_UNREACH):
+        kind = item.kind
+        if kind in (MP_REACH, MP_UNREACH):
             continue
-        if wanted.setdefault(item.kind, item) is item or item.kind in repeated:
-            continue
-        repeated.add(item.kind)
-        reason = f"attribute {item.kind} comes again and is discarded"
-        errors.append(WireError(reason, item.start, ("path attributes",), "RFC 7606 3 g"))
+        bit = 1 << kind
+        if not present & bit:
+            present |= bit
+            wanted.append(item)
+        elif not repeated & bit:
+            repeated |= bit
+            reason = f"attribute {kind} comes again and is discarded"
+            errors.append(WireError(reason, item.start, ("path attributes",), "RFC 7606 3 g"))
+    out.present = present
+    wanted.sort(key=_kind)
     return wanted
 
 
-def _read(out: PathAttributes, buf: bytes, item: Located, errors: list[WireError]) -> bool:
+def _kind(item: Located) -> int:
+    return item.kind
+
+
+def _read(
+    out: PathAttributes, buf: bytes, item: Located, rule: Rule, errors: list[WireError]
+) -> bool:
     """Whether the attribute is part of the set; what is wrong with it goes to `errors`."""
-    rule = RULES.get(item.kind)
-    if rule is None:
-        return True
     if item.flags & _SPECIFIED_FLAGS != rule.flags:
         reason = f"flags {item.flags:#04x} are not those of the attribute"
         errors.append(WireError(reason, item.start, (rule.name,), "RFC 7606 3 c"))
@@ -117,12 +142,10 @@ def _read(out: PathAttributes, buf: bytes, item: Located, errors: list[WireError
     return True
 
 
-def _require(
-    wanted: dict[int, Located], pos: int, out: PathAttributes, errors: list[WireError]
-) -> None:
+def _require(pos: int, out: PathAttributes, errors: list[WireError]) -> None:
     """RFC 7606 3 d, but for NEXT_HOP: whether a route may lack that depends on the view."""
     for kind in (ORIGIN, AS_PATH):
-        if kind not in wanted:
+        if not out.has(kind):
             reason = f"{RULES[kind].name} is missing"
             errors.append(WireError(reason, pos, ("path attributes",), "RFC 7606 3 d"))
             out.withdraws = True
@@ -132,9 +155,11 @@ def _identity(buf: bytes, kept: list[Located], out: PathAttributes) -> bytes:
     """What decides equality: each attribute with the flags that mean something, the next hop."""
     as_octets = out.as_octets if out.as_path or out.aggregator else 4
     parts = [bytes((as_octets,))]
-    for kind, flags, _, value, end in kept:
+    for item in kept:
+        kind = item.kind
         if kind != NEXT_HOP:
-            head = bytes((flags & 0xE0, kind)) + (end - value).to_bytes(2, "big")
-            parts += (head, buf[value:end])
+            value, end = item.value, item.end
+            parts.append(_CANONICAL_HEAD.pack(item.flags & 0xE0, kind, end - value))
+            parts.append(buf[value:end])
     parts += (b"\0\x03", out.next_hop or b"", out.next_hop_link_local or b"")
     return b"".join(parts)

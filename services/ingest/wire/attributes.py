@@ -1,8 +1,9 @@
 """The path attributes of one UPDATE, decoded once for each distinct set."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from services.ingest.wire.as_path import AsPath, as_path_json, as_path_text, origin_asn
+from services.ingest.wire.native import mypyc_attr
 from services.ingest.wire.text import ipv4_text
 
 if TYPE_CHECKING:
@@ -13,15 +14,18 @@ ORIGIN_NAMES = ("igp", "egp", "incomplete")
 _COMMUNITY_KINDS = {0x02: "rt", 0x03: "ro"}
 
 
+@final
+@mypyc_attr(acyclic=True)
 class PathAttributes:
     """One set of path attributes; to be read, never changed.
 
     `next_hop` has 4 or 16 octets, None where the router sent none. `as_octets` is how the AS
     numbers were in fact written. `unknown` keeps (type, flags, value) of what has no field here.
-    `errors` lists what RFC 7606 tolerated, `withdraws` is true where one of them asks for
-    treat-as-withdraw. `identity` is equal for two sets exactly when they mean the same: the
-    attributes in the order of their types, without MP_REACH_NLRI and MP_UNREACH_NLRI, then the
-    next hop. Offsets in `errors` count from the first octet of the attributes.
+    `present` has one bit for each type that came, `1 << type`. `errors` lists what RFC 7606
+    tolerated, `withdraws` is true where one of them asks for treat-as-withdraw. `identity` is
+    equal for two sets exactly when they mean the same: the attributes in the order of their
+    types, without MP_REACH_NLRI and MP_UNREACH_NLRI, then the next hop. Offsets in `errors`
+    count from the first octet of the attributes.
     """
 
     __slots__ = (
@@ -62,10 +66,14 @@ class PathAttributes:
         self.originator_id: bytes | None = None
         self.cluster_list: tuple[bytes, ...] = ()
         self.unknown: tuple[tuple[int, int, bytes], ...] = ()
-        self.present: frozenset[int] = frozenset()
+        self.present = 0
         self.errors: tuple[WireError, ...] = ()
         self.withdraws = False
         self.identity = b""
+
+    def has(self, kind: int) -> bool:
+        """Whether an attribute of this type came, sound or not."""
+        return bool(self.present >> kind & 1)
 
     @property
     def origin_text(self) -> str | None:

@@ -5,9 +5,10 @@ common header. `peer` is there where RFC 7854 puts a per-peer header.
 """
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from services.ingest.wire.errors import WireError
+from services.ingest.wire.native import mypyc_attr
 from services.ingest.wire.peer import PeerHeader
 from services.ingest.wire.update import Update
 
@@ -42,6 +43,7 @@ class Notification(NamedTuple):
     data: bytes
 
 
+@mypyc_attr(acyclic=True)
 class Message:
     """What every BMP message has."""
 
@@ -52,6 +54,8 @@ class Message:
         self.length = 0
 
 
+@final
+@mypyc_attr(acyclic=True)
 class Initiation(Message):
     __slots__ = ("sys_descr", "sys_name", "tlvs")
 
@@ -61,6 +65,8 @@ class Initiation(Message):
         self.sys_descr = sys_descr
 
 
+@final
+@mypyc_attr(acyclic=True)
 class Termination(Message):
     __slots__ = ("reason", "reason_text", "tlvs")
 
@@ -70,6 +76,8 @@ class Termination(Message):
         self.tlvs = tlvs
 
 
+@final
+@mypyc_attr(acyclic=True)
 class PeerUp(Message):
     """`error` is set where an OPEN could not be read; the peer is up all the same."""
 
@@ -99,6 +107,8 @@ class PeerUp(Message):
         self.error: WireError | None = None
 
 
+@final
+@mypyc_attr(acyclic=True)
 class PeerDown(Message):
     """`error` is set where the rest of it could not be read; the peer is down all the same."""
 
@@ -114,6 +124,8 @@ class PeerDown(Message):
         self.error: WireError | None = None
 
 
+@final
+@mypyc_attr(acyclic=True)
 class StatisticsReport(Message):
     __slots__ = ("peer", "stats")
 
@@ -122,6 +134,8 @@ class StatisticsReport(Message):
         self.stats = stats
 
 
+@final
+@mypyc_attr(acyclic=True)
 class RouteMonitoring(Message):
     """`trailing` is what follows the BGP UPDATE inside the BMP message."""
 
@@ -133,6 +147,8 @@ class RouteMonitoring(Message):
         self.trailing = trailing
 
 
+@final
+@mypyc_attr(acyclic=True)
 class RouteMirroring(Message):
     __slots__ = ("peer", "tlvs")
 
@@ -141,6 +157,8 @@ class RouteMirroring(Message):
         self.tlvs = tlvs
 
 
+@final
+@mypyc_attr(acyclic=True)
 class UnknownMessage(Message):
     """A type that RFC 7854 does not define, such as a vendor's own; skipped by its length."""
 
@@ -151,6 +169,8 @@ class UnknownMessage(Message):
         self.body = body
 
 
+@final
+@mypyc_attr(acyclic=True)
 class MalformedMessage(Message):
     """A message of a known type that cannot be trusted; `frame` is all of it."""
 

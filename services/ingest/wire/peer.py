@@ -15,7 +15,9 @@
 
 from enum import IntEnum
 from struct import Struct
+from typing import final
 
+from services.ingest.wire.native import mypyc_attr
 from services.ingest.wire.text import address_text, route_distinguisher_text
 
 SIZE = 42
@@ -62,6 +64,8 @@ _VIEWS = (
 )
 
 
+@final
+@mypyc_attr(acyclic=True)
 class PeerHeader:
     """One decoded per-peer header.
 

@@ -195,7 +195,7 @@ class _Reader:
         out = self.out
         attributes = self._attributes(located, next_hop, head, announces=True)
         out.errors += attributes.errors
-        if next_hop is None and NEXT_HOP not in attributes.present:
+        if next_hop is None and not attributes.has(NEXT_HOP):
             self._lack_next_hop()
         if attributes.withdraws or self.withdraws:
             out.withdrawn.append(announced)
@@ -238,7 +238,7 @@ class _Reader:
             announced_at = self.start if announces else -1
             found = decode_attributes(buf, own, width, next_hop, announced_at)
             sound = not found.errors and not self.withdraws
-            if sound and (next_hop is not None or NEXT_HOP in found.present):
+            if sound and (next_hop is not None or found.has(NEXT_HOP)):
                 self.cache.put(key, found)
         if found.as_octets != self.as_octets or self.view.learnt_as_octets:
             self.view.saw_path(found, self.as_octets)
