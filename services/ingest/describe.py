@@ -218,7 +218,11 @@ def _announced(routes: NlriSet, update: Update) -> Described:
 
 
 def _routes(routes: NlriSet) -> Described:
-    found = [describe_nlri(routes.family, nlri) for nlri in routes.nlri]
+    details = routes.details or [b""] * len(routes.nlri)
+    found = [
+        describe_nlri(routes.family, nlri, detail)
+        for nlri, detail in zip(routes.nlri, details, strict=True)
+    ]
     if routes.path_ids is not None:
         found = [
             {"path_id": path_id, **route}

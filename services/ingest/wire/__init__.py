@@ -26,10 +26,10 @@ from services.ingest.wire.messages import (
     Termination,
     UnknownMessage,
 )
-from services.ingest.wire.nlri import describe_nlri, prefix_text
+from services.ingest.wire.nlri import NlriSet, describe_nlri, prefix_text
 from services.ingest.wire.peer import PeerHeader, PeerKey, RibView
 from services.ingest.wire.stream import StreamDecoder
-from services.ingest.wire.update import NlriSet, Update
+from services.ingest.wire.update import Update
 
 __all__ = [
     "AS_SEQUENCE",

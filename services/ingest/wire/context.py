@@ -9,15 +9,18 @@ then on the other reading is tried only where the known one does not fit or look
 from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.bgp_open import ADD_PATH_RECEIVE, ADD_PATH_SEND, Open
 from services.ingest.wire.errors import WireError
-from services.ingest.wire.nlri import EXTENTS, split_add_path_nlri, split_nlri
+from services.ingest.wire.nlri import (
+    SPLIT_FAMILIES,
+    NlriSet,
+    split_add_path_nlri,
+    split_nlri,
+)
 from services.ingest.wire.peer import RibView
 
 _PATH_ID_LIKE_A_PREFIX = 1 << 24
 """Routers count path identifiers from 1; one that fills four octets is a prefix misread."""
 
 _DEFAULT_ROUTE = b"\0"
-
-Split = tuple[list[bytes], list[int] | None]
 
 
 class Counters:
@@ -87,12 +90,13 @@ class ViewContext:
             self._counters.as_width_overridden += 1
             self.learnt_as_octets = attributes.as_octets
 
-    def split(self, family: int, buf: bytes, pos: int, end: int) -> Split:
-        """The NLRI of a field and their path identifiers, None where there are none."""
+    def split(self, family: int, buf: bytes, pos: int, end: int) -> NlriSet:
+        """The NLRI of a field, with their path identifiers where there are any."""
         reading = self._readings.get(family)
         if reading is None:
-            if family not in EXTENTS:  # read in one way only, and there are too many to remember
-                return split_nlri(family, buf, pos, end), None
+            # What cannot be split is read in one way only, and there is too much to remember.
+            if family not in SPLIT_FAMILIES:
+                return split_nlri(family, buf, pos, end)
             reading = self._readings[family] = _Reading(family in self._offered)
         if reading.settled:
             try:
@@ -109,10 +113,10 @@ class ViewContext:
 
     def _changed(
         self, reading: _Reading, error: WireError, family: int, buf: bytes, pos: int, end: int
-    ) -> Split:
+    ) -> NlriSet:
         """One retry with the other reading, which must leave no doubt."""
         other = _attempt(not reading.add_path, family, buf, pos, end)
-        if isinstance(other, WireError) or _doubtful(other, buf, pos, end):
+        if isinstance(other, WireError) or _doubtful(other):
             raise error
         reading.add_path = not reading.add_path
         return other
@@ -134,7 +138,7 @@ def _add_path_families(view: RibView, sent: Open | None, received: Open | None) 
     )
 
 
-def _weigh(reading: _Reading, family: int, buf: bytes, pos: int, end: int) -> Split:
+def _weigh(reading: _Reading, family: int, buf: bytes, pos: int, end: int) -> NlriSet:
     """Read a field of a view that has not shown its ADD-PATH state yet."""
     expected = _attempt(reading.add_path, family, buf, pos, end)
     other = _attempt(not reading.add_path, family, buf, pos, end)
@@ -143,12 +147,12 @@ def _weigh(reading: _Reading, family: int, buf: bytes, pos: int, end: int) -> Sp
             raise expected
         reading.settled = True
         return expected
-    doubtful_other = _doubtful(other, buf, pos, end)
+    doubtful_other = _doubtful(other)
     if isinstance(expected, WireError):
         reading.add_path = not reading.add_path
         reading.settled = not doubtful_other
         return other
-    doubtful = _doubtful(expected, buf, pos, end)
+    doubtful = _doubtful(expected)
     reading.settled = doubtful != doubtful_other
     if doubtful and not doubtful_other:
         reading.add_path = not reading.add_path
@@ -156,41 +160,41 @@ def _weigh(reading: _Reading, family: int, buf: bytes, pos: int, end: int) -> Sp
     return expected
 
 
-def _read(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> Split:
+def _read(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> NlriSet:
     if add_path:
         return split_add_path_nlri(family, buf, pos, end)
-    return split_nlri(family, buf, pos, end), None
+    return split_nlri(family, buf, pos, end)
 
 
-def _attempt(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> Split | WireError:
+def _attempt(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> NlriSet | WireError:
     try:
         return _read(add_path, family, buf, pos, end)
     except WireError as error:
         return error
 
 
-def _suspect(found: Split) -> bool:
+def _suspect(found: NlriSet) -> bool:
     """Whether a reading is worth weighing although the view is settled; cheap, for every field.
 
     GoBGP 3.10 dumps a table without path identifiers and then sends changes of it with them.
     """
-    nlri, path_ids = found
+    nlri, path_ids = found.nlri, found.path_ids
     if path_ids is None:
         return len(nlri) > 1 and _DEFAULT_ROUTE in nlri
     return max(path_ids, default=0) >= _PATH_ID_LIKE_A_PREFIX
 
 
-def _doubtful(found: Split, buf: bytes, pos: int, end: int) -> bool:
+def _doubtful(found: NlriSet) -> bool:
     """Whether a reading that fits still looks wrong.
 
     A misread field shows the same route twice (path identifier 1 becomes 0.0.0.0/0 three
     times), spare bits that are not zero, or path identifiers that fill four octets.
     """
-    nlri, path_ids = found
+    nlri, path_ids = found.nlri, found.path_ids
+    if not found.tidy:
+        return True
     if path_ids is None:
-        return len(set(nlri)) != len(nlri) or b"".join(nlri) != buf[pos:end]
+        return len(set(nlri)) != len(nlri)
     if max(path_ids, default=0) >= _PATH_ID_LIKE_A_PREFIX:
         return True
-    pairs = list(zip(path_ids, nlri, strict=True))
-    octets = b"".join(path_id.to_bytes(4, "big") + value for path_id, value in pairs)
-    return len(set(pairs)) != len(pairs) or octets != buf[pos:end]
+    return len(set(zip(path_ids, nlri, strict=True))) != len(nlri)

@@ -12,6 +12,7 @@ from services.ingest.wire.cache import AttributeCache
 from services.ingest.wire.context import ViewContext
 from services.ingest.wire.errors import WireError
 from services.ingest.wire.families import IPV4_UNICAST, family_name
+from services.ingest.wire.nlri import NlriSet
 from services.ingest.wire.peer import RibView
 
 _NEXT_HOP_LENGTHS = {  # octets: route distinguisher, address, link-local address
@@ -23,28 +24,6 @@ _NEXT_HOP_LENGTHS = {  # octets: route distinguisher, address, link-local addres
     32: (0, 16),
     48: (8, 16),
 }
-
-
-class NlriSet:
-    """NLRI of one family that share a fate.
-
-    `nlri` holds canonical octets (see nlri.py), `path_ids` one number for each, None where the
-    view has no ADD-PATH. `attributes` are those an announced set has; None where withdrawn.
-    """
-
-    __slots__ = ("attributes", "family", "nlri", "path_ids")
-
-    def __init__(
-        self,
-        family: int,
-        nlri: list[bytes],
-        path_ids: list[int] | None,
-        attributes: PathAttributes | None = None,
-    ) -> None:
-        self.family = family
-        self.nlri = nlri
-        self.path_ids = path_ids
-        self.attributes = attributes
 
 
 class Update:
@@ -107,10 +86,9 @@ def decode_update(
 
 def _nlri_set(view: ViewContext, family: int, buf: bytes, pos: int, end: int) -> NlriSet:
     try:
-        nlri, path_ids = view.split(family, buf, pos, end)
+        return view.split(family, buf, pos, end)
     except WireError as error:
         raise error.within(f"{family_name(family)} nlri") from None
-    return NlriSet(family, nlri, path_ids)
 
 
 class _Reader:

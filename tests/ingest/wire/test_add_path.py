@@ -182,4 +182,5 @@ def test_labeled_routes_with_unannounced_path_ids_are_one_route_each() -> None:
     reach = o.mp_reach(IPV4_LABELED_UNICAST, bytes((192, 0, 2, 9)), nlri)
     update = update_of(o.route_monitoring(o.update(o.ORIGIN + o.AS_PATH + reach)))
     (routes,) = update.announced
-    assert (routes.nlri, routes.path_ids) == ([nlri[4:]], [1])
+    assert (routes.nlri, routes.path_ids) == ([bytes.fromhex("205a000001")], [1])
+    assert routes.details == [bytes.fromhex("05e031")]

@@ -21,7 +21,7 @@ from services.ingest.wire import (
     WireError,
     families,
 )
-from services.ingest.wire.nlri import EXTENTS
+from services.ingest.wire.nlri import SPLIT_FAMILIES
 from tests.ingest.wire import octets as o
 from tests.ingest.wire.decoding import message, messages, texts
 
@@ -107,7 +107,7 @@ def test_any_octets_of_an_update_are_judged(body: bytes, flags: int) -> None:
 
 
 @given(
-    st.sampled_from(sorted(EXTENTS)),
+    st.sampled_from(sorted(SPLIT_FAMILIES)),
     st.binary(max_size=100),
 )
 def test_any_octets_of_any_family_are_judged(family: int, nlri: bytes) -> None:

@@ -82,7 +82,7 @@ def test_a_vpn_next_hop_is_told_without_its_distinguisher() -> None:
     update = update_of(o.route_monitoring(o.update(o.ORIGIN + o.AS_PATH + reach)))
     assert update.attributes is not None
     assert update.attributes.next_hop == bytes((192, 0, 2, 9))
-    assert update.announced[0].nlri == [nlri]
+    assert update.announced[0].nlri == [bytes(8) + bytes((24, 198, 51, 100))]
 
 
 def test_a_next_hop_of_no_octets_is_no_next_hop() -> None:
