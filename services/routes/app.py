@@ -31,7 +31,8 @@ def create_app(settings: RoutesSettings) -> FastAPI:
             application="bgpilot routes",
             pool_size=settings.routes_pool_size,
             statement_seconds=settings.routes_statement_seconds,
-            read_only=True,
+            # One answer is several statements, and all of them must see the same moment.
+            read_only_snapshots=True,
         )
         yield
         await engine.dispose()

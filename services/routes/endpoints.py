@@ -132,17 +132,19 @@ async def list_routes(
     started = time.perf_counter()
     after = parameters.read_cursor(cursor) if cursor is not None else None
     async with _reading(request) as conn:
-        rows = await repository.routes(conn, query, limit=limit + 1, after=after)
-        total = await repository.count_routes(conn, query) if count == "exact" else None
+        peers = await repository.peers_of(conn, query)
+        rows = await repository.routes(conn, query, peers, limit=limit + 1, after=after)
+        total = await repository.count_routes(conn, query, peers) if count == "exact" else None
         as_of = await repository.data_as_of(conn)
     now = datetime.now(UTC)
     page = rows[:limit]
     asked = filters.as_asked(query) | {"limit": limit}
     meta = _meta(started, len(page), asked, as_of, _route_cursor(rows, limit))
-    meta.warnings = rendering.stale_warnings(page)
+    data = [rendering.route_body(row, peers[row["peer_id"]], now) for row in page]
+    meta.warnings = rendering.stale_warnings(data, peers)
     meta.total = total
     _link(request, response, meta)
-    return Envelope(data=[rendering.route_body(row, now) for row in page], meta=meta)
+    return Envelope(data=data, meta=meta)
 
 
 def _route_cursor(rows: Any, limit: int) -> str | None:  # noqa: ANN401 - rows of any columns

@@ -9,9 +9,11 @@ from shared.contracts.routes import LastDown, PeerBody, RouteBody, RoutePeer, Ro
 from shared.contracts.vocabulary import FAMILIES, ORIGINS, PEER_TYPES, RIB_VIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import RowMapping
+
+    from shared.contracts.routes import RouteState
 
 # How the store writes what is not an AS_SEQUENCE: {set}, (confederation sequence), [its set].
 _SETS = {"{": "}", "[": "]"}
@@ -39,7 +41,7 @@ def peer_body(row: RowMapping, now: datetime) -> PeerBody:
     return PeerBody(
         id=row["peer_id"],
         router_id=row["router_id"],
-        router=row["sys_name"] or _address(row["router_address"]),
+        router=_router(row),
         peer_type=PEER_TYPES.get(row["peer_type"], str(row["peer_type"])),
         distinguisher=row["distinguisher"],
         address=_address(row["address"]),
@@ -61,21 +63,27 @@ def peer_body(row: RowMapping, now: datetime) -> PeerBody:
     )
 
 
-def route_body(row: RowMapping, now: datetime) -> RouteBody:
-    """A route with its peer, its router and its path attributes."""
+def route_state(row: RowMapping, peer: RowMapping) -> RouteState:
+    """Whether a route is there now: it is withdrawn where a newer session never announced it."""
+    if row["is_withdrawn"] or peer["state"] == "down" or row["session"] != peer["session"]:
+        return "withdrawn"
+    return "stale" if peer["state"] == "lost" else "active"
+
+
+def route_body(row: RowMapping, peer: RowMapping, now: datetime) -> RouteBody:
+    """A route with its path attributes, its peer and the peer's router."""
+    state = route_state(row, peer)
     path = row["as_path"] or []
     path_text = row["as_path_text"]
     return RouteBody(
         prefix=str(row["prefix"]),
         family=FAMILIES[row["family"]],
         path_id=row["path_id"] if row["path_id"] >= 0 else None,
-        router=row["sys_name"] or _address(row["router_address"]),
-        router_id=row["router_id"],
-        peer=RoutePeer(
-            id=row["peer_id"], address=_address(row["peer_address"]), asn=row["peer_asn"]
-        ),
+        router=_router(peer),
+        router_id=peer["router_id"],
+        peer=RoutePeer(id=peer["peer_id"], address=_address(peer["address"]), asn=peer["asn"]),
         rib=RIB_VIEWS[row["view"]],
-        state=row["state"],
+        state=state,
         next_hop=_optional(row["next_hop"]),
         origin=ORIGINS.get(row["origin"]),
         origin_asn=row["origin_asn"],
@@ -94,7 +102,7 @@ def route_body(row: RowMapping, now: datetime) -> RouteBody:
         last_updated=row["last_changed"],
         last_confirmed=row["last_confirmed"],
         age_s=_seconds(now, row["last_changed"]),
-        withdrawn_at=_withdrawn_at(row),
+        withdrawn_at=_withdrawn_at(row, peer) if state == "withdrawn" else None,
     )
 
 
@@ -114,14 +122,14 @@ def read_as_path(text: str) -> list[int | list[int]]:
     return path
 
 
-def stale_warnings(rows: Iterable[RowMapping]) -> list[str]:
+def stale_warnings(routes: Iterable[RouteBody], peers: Mapping[int, RowMapping]) -> list[str]:
     """One sentence for each router whose routes in this answer are only the last known."""
     stale: dict[str, tuple[int, datetime]] = {}
-    for row in rows:
-        if row["state"] == "stale":
-            router = row["sys_name"] or _address(row["router_address"])
-            count, since = stale.get(router, (0, row["peer_since"]))
-            stale[router] = (count + 1, min(since, row["peer_since"]))
+    for route in routes:
+        if route.state == "stale":
+            since = peers[route.peer.id]["since"]
+            count, earliest = stale.get(route.router, (0, since))
+            stale[route.router] = (count + 1, min(earliest, since))
     return [
         f"{count} of these routes are stale: the connection to router {router} ended at "
         f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -129,15 +137,14 @@ def stale_warnings(rows: Iterable[RowMapping]) -> list[str]:
     ]
 
 
-def _withdrawn_at(row: RowMapping) -> datetime | None:
-    if row["state"] != "withdrawn":
-        return None
-    if row["is_withdrawn"]:
-        moment: datetime = row["last_changed"]
-    else:
-        # Nobody withdrew it: its session ended, or a newer one never announced it.
-        moment = row["down_at"] or row["peer_since"]
+def _withdrawn_at(row: RowMapping, peer: RowMapping) -> datetime | None:
+    # Where nobody withdrew it, its session ended, or a newer one never announced it.
+    moment: datetime | None = row["last_changed"] if row["is_withdrawn"] else peer["since"]
     return moment
+
+
+def _router(peer: RowMapping) -> str:
+    return peer["sys_name"] or _address(peer["router_address"])
 
 
 def _aggregator(row: RowMapping) -> str | None:

@@ -16,21 +16,6 @@ if TYPE_CHECKING:
 
     from services.routes.parameters import Match, Network, RouteKey, StateFilter
 
-# A Peer Down takes its routes with it; a lost connection to the router leaves what was known.
-# A row of an older session than the peer's is one that the newer session never announced.
-_STATE = """
-CASE WHEN r.is_withdrawn OR p.state = 'down' OR r.session <> p.session THEN 'withdrawn'
-     WHEN p.state = 'lost' THEN 'stale'
-     ELSE 'active' END
-"""
-
-_IN_STATE: Mapping[StateFilter, str] = {
-    "active": "NOT r.is_withdrawn AND r.session = p.session AND p.state = 'up'",
-    "current": "NOT r.is_withdrawn AND r.session = p.session AND p.state <> 'down'",
-    "withdrawn": "(r.is_withdrawn OR r.session <> p.session OR p.state = 'down')",
-    "all": "true",
-}
-
 _MATCHES: Mapping[Match, str] = {
     "exact": "r.prefix = CAST(:prefix AS cidr)",
     "longest": "r.prefix = ANY (rib.covering(CAST(:prefix AS inet)))",
@@ -38,21 +23,35 @@ _MATCHES: Mapping[Match, str] = {
     "AND r.prefix <= rib.last_inside(CAST(:prefix AS cidr))",
 }
 
-_ROUTE_COLUMNS = f"""
-r.prefix, r.family, r.path_id, r.view, r.session, r.first_seen, r.last_changed, r.last_confirmed,
-r.is_withdrawn, {_STATE} AS state,
-t.router_id, t.address AS router_address, t.sys_name,
-p.peer_id, p.address AS peer_address, p.asn AS peer_asn, p.state AS peer_state,
-p.since AS peer_since, p.down_at,
+_ROUTE_COLUMNS = """
+r.prefix, r.family, r.path_id, r.peer_id, r.view, r.session, r.first_seen, r.last_changed,
+r.last_confirmed, r.is_withdrawn,
 a.next_hop, a.origin, a.origin_asn, a.as_path, a.as_path_text, a.med, a.local_pref,
 a.communities, a.large_communities, a.ext_communities, a.aggregator_asn, a.aggregator_id,
 coalesce(a.atomic_aggregate, false) AS atomic_aggregate, a.originator_id, a.cluster_list
 """
 
-_ROUTE_TABLES = """
-rib.route AS r JOIN rib.peer AS p USING (peer_id) JOIN rib.router AS t USING (router_id)
-LEFT JOIN rib.path_attributes AS a USING (attr_id)
-"""
+_ROUTE_TABLES = "rib.route AS r LEFT JOIN rib.path_attributes AS a USING (attr_id)"
+
+# The newest session of each peer, by its id; NULL for a peer that does not count. An array and no
+# join, and inside a function whose yield the planner takes for a half: of a comparison it expects
+# next to nothing, and sorts a table instead of reading a page along the key.
+_IN_SESSION = "coalesce(r.session = (CAST(:sessions AS int4[]))[r.peer_id], false)"
+
+_IN_STATE: Mapping[StateFilter, str] = {
+    "active": f"NOT r.is_withdrawn AND {_IN_SESSION}",
+    "current": f"NOT r.is_withdrawn AND {_IN_SESSION}",
+    "withdrawn": f"(r.is_withdrawn OR NOT {_IN_SESSION})",
+    "all": "CAST(:sessions AS int4[]) IS NOT NULL",
+}
+
+# A Peer Down takes its routes with it; a lost connection to the router leaves what was known.
+_LIVING: Mapping[StateFilter, frozenset[str]] = {
+    "active": frozenset({"up"}),
+    "current": frozenset({"up", "lost"}),
+    "withdrawn": frozenset({"up", "lost"}),
+    "all": frozenset(),
+}
 
 
 # Columns of which one must match, each with its type and the values asked for.
@@ -75,26 +74,55 @@ class RouteQuery:
     views: list[int] = field(default_factory=list)
     families: list[int] = field(default_factory=list)
 
-    def where(self) -> tuple[str, dict[str, Any]]:
-        """The condition and its parameters."""
-        conditions = [_IN_STATE[self.state]]
+    @property
+    def is_longest(self) -> bool:
+        """Whether only the longest match of each peer and view counts."""
+        return self.prefix is not None and self.match == "longest"
+
+    @property
+    def asks_for_peers(self) -> bool:
+        """Whether only routes of some peers are wanted."""
+        return any(_is_asked(one) for one in self._peer_filters())
+
+    def where_peers(self) -> tuple[str, dict[str, Any]]:
+        """The condition on peers and routers, and its parameters."""
         values: dict[str, Any] = {}
+        conditions = [_any_of(one, values) for one in self._peer_filters() if _is_asked(one)]
+        return " AND ".join(conditions) or "true", values
+
+    def where_routes(self, peers: Mapping[int, RowMapping]) -> tuple[str, dict[str, Any]]:
+        """The condition on routes of these peers, and its parameters."""
+        conditions = [_IN_STATE[self.state]]
+        values: dict[str, Any] = {"sessions": _sessions(peers, _LIVING[self.state])}
         if self.prefix is not None:
             conditions.append(_MATCHES[self.match])
             values["prefix"] = self.prefix
         filters: tuple[_Alternatives, ...] = (
-            (
-                ("t.router_id", "int4", self.router_ids),
-                ("t.address", "inet", self.router_addresses),
-            ),
-            (("p.peer_id", "int4", self.peer_ids), ("p.address", "inet", self.peer_addresses)),
-            (("p.asn", "int8", self.peer_asns),),
+            (("r.peer_id", "int4", list(peers) if self.asks_for_peers else []),),
             (("a.origin_asn", "int8", self.origin_asns),),
             (("r.view", "int2", self.views),),
             (("r.family", "int2", self.families),),
         )
         conditions.extend(_any_of(one, values) for one in filters if _is_asked(one))
         return " AND ".join(conditions), values
+
+    def _peer_filters(self) -> tuple[_Alternatives, ...]:
+        return (
+            (
+                ("t.router_id", "int4", self.router_ids),
+                ("t.address", "inet", self.router_addresses),
+            ),
+            (("p.peer_id", "int4", self.peer_ids), ("p.address", "inet", self.peer_addresses)),
+            (("p.asn", "int8", self.peer_asns),),
+        )
+
+
+def _sessions(peers: Mapping[int, RowMapping], living: frozenset[str]) -> list[int | None]:
+    sessions: list[int | None] = [None] * max(peers, default=0)
+    for peer_id, peer in peers.items():
+        if peer["state"] in living:
+            sessions[peer_id - 1] = peer["session"]
+    return sessions
 
 
 def _is_asked(alternatives: _Alternatives) -> bool:
@@ -113,11 +141,25 @@ def _any_of(alternatives: _Alternatives, values: dict[str, Any]) -> str:
     return f"({' OR '.join(parts)})"
 
 
+async def peers_of(conn: AsyncConnection, query: RouteQuery) -> dict[int, RowMapping]:
+    """The peers whose routes are asked for, by id, each with its router."""
+    where, values = query.where_peers()
+    result = await conn.execute(text(f"{_PEERS} WHERE {where}"), values)
+    return {row["peer_id"]: row for row in result.mappings()}
+
+
 async def routes(
-    conn: AsyncConnection, query: RouteQuery, *, limit: int, after: RouteKey | None
+    conn: AsyncConnection,
+    query: RouteQuery,
+    peers: Mapping[int, RowMapping],
+    *,
+    limit: int,
+    after: RouteKey | None,
 ) -> Sequence[RowMapping]:
-    """Up to `limit` routes in the order prefix, peer, view, path id, from `after` on."""
-    where, values = query.where()
+    """Up to `limit` routes of these peers, ordered by prefix, peer, view and path id."""
+    if not peers:
+        return []
+    source, values = _source(query, peers, _ROUTE_COLUMNS)
     page = ""
     if after is not None:
         page = (
@@ -130,12 +172,6 @@ async def routes(
             "after_view": after.view,
             "after_path": after.path_id,
         }
-    source = f"SELECT {_ROUTE_COLUMNS} FROM {_ROUTE_TABLES} WHERE {where}"
-    if query.match == "longest" and query.prefix is not None:
-        source = (
-            "SELECT * FROM (SELECT *, max(masklen(prefix)) OVER (PARTITION BY peer_id, view) "
-            f"AS longest FROM ({source}) AS matching) AS ranked WHERE masklen(prefix) = longest"
-        )
     statement = (
         f"SELECT * FROM ({source}) AS found {page} "
         "ORDER BY prefix, peer_id, view, path_id LIMIT :limit"
@@ -144,17 +180,28 @@ async def routes(
     return result.mappings().all()
 
 
-async def count_routes(conn: AsyncConnection, query: RouteQuery) -> int:
-    """How many routes there are, of all pages."""
-    where, values = query.where()
-    source = f"SELECT p.peer_id, r.view, r.prefix FROM {_ROUTE_TABLES} WHERE {where}"
-    if query.match == "longest" and query.prefix is not None:
-        source = (
-            "SELECT 1 FROM (SELECT prefix, max(masklen(prefix)) OVER (PARTITION BY peer_id, view) "
-            f"AS longest FROM ({source}) AS m) AS ranked WHERE masklen(prefix) = longest"
-        )
+async def count_routes(
+    conn: AsyncConnection, query: RouteQuery, peers: Mapping[int, RowMapping]
+) -> int:
+    """How many routes of these peers there are, of all pages."""
+    if not peers:
+        return 0
+    source, values = _source(query, peers, "r.prefix, r.peer_id, r.view")
     result = await conn.execute(text(f"SELECT count(*) FROM ({source}) AS found"), values)
     return int(result.scalar_one())
+
+
+def _source(
+    query: RouteQuery, peers: Mapping[int, RowMapping], columns: str
+) -> tuple[str, dict[str, Any]]:
+    where, values = query.where_routes(peers)
+    source = f"SELECT {columns} FROM {_ROUTE_TABLES} WHERE {where}"
+    if query.is_longest:
+        source = (
+            "SELECT * FROM (SELECT *, max(masklen(prefix)) OVER (PARTITION BY peer_id, view) "
+            f"AS longest FROM ({source}) AS matching) AS ranked WHERE masklen(prefix) = longest"
+        )
+    return source, values
 
 
 async def data_as_of(conn: AsyncConnection) -> datetime | None:

@@ -50,9 +50,13 @@ def create_engine(
     application: str,
     pool_size: int = 5,
     statement_seconds: float = 30.0,
-    read_only: bool = False,
+    read_only_snapshots: bool = False,
 ) -> AsyncEngine:
-    """An engine with bounded pool, connect and statement times. It connects on first use."""
+    """An engine with bounded pool, connect and statement times. It connects on first use.
+
+    With `read_only_snapshots` a transaction cannot write, and all its statements see the database
+    as it was at the first.
+    """
     connect: dict[str, Any] = {
         "timeout": CONNECT_SECONDS,
         "command_timeout": statement_seconds + 5.0,
@@ -60,7 +64,7 @@ def create_engine(
             "application_name": application,
             "statement_timeout": str(int(statement_seconds * 1000)),
             "jit": "off",
-            "default_transaction_read_only": "on" if read_only else "off",
+            "default_transaction_read_only": "on" if read_only_snapshots else "off",
         },
     }
     return create_async_engine(
@@ -70,4 +74,5 @@ def create_engine(
         pool_timeout=5.0,
         pool_pre_ping=True,
         connect_args=connect,
+        isolation_level="REPEATABLE READ" if read_only_snapshots else "READ COMMITTED",
     )
