@@ -233,5 +233,6 @@ def _next_hop(buf: bytes, pos: int) -> NextHop:
     skipped, size = sizes
     start = pos + 1 + skipped
     after = start + size
-    link_local = buf[after + skipped : pos + 1 + length] or None
+    second, end = after + skipped, pos + 1 + length
+    link_local = buf[second:end] if second < end else None
     return NextHop(buf[start:after] or None, link_local)
