@@ -11,7 +11,7 @@ RUN := .venv/bin/
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-packages check format bench clean
+.PHONY: help demo up compile test test-packages check format bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,9 @@ demo: $(READY) ## Run everything with a real router's table replayed (ARGS=--onc
 
 up: $(READY) ## Run everything on this machine; routers send BMP to port 11019
 	@$(BGPILOT) up $(ARGS)
+
+compile: $(READY_DEV) ## Make machine code of the decoder, beside its sources (make clean removes it)
+	@$(RUN)python scripts/compile_wire.py
 
 test: $(READY_DEV) test-packages ## Run the whole test suite (ARGS="tests/routes -k prefix" for a part)
 	@$(RUN)pytest -n $(WORKERS) $(ARGS)
@@ -44,6 +47,7 @@ bench: $(READY_DEV) ## Measure; each figure is one JSON line (bench/README.md)
 clean: ## Remove what these targets made here (not the data in BGPILOT_HOME)
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find services -name '*.so' -delete
 
 $(READY): pyproject.toml uv.lock | $(UV)
 	@echo "installing bgpilot into .venv"

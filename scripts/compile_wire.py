@@ -1,0 +1,78 @@
+"""Makes machine code of services/ingest/wire with mypyc: python scripts/compile_wire.py [DIRECTORY]
+
+The extension modules go beside the sources, or into the same places below DIRECTORY; Python
+prefers them to the sources of the same names. Needs mypy, setuptools, a C compiler and Python.h.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path("services/ingest/wire")
+NEVER_COMPILED = PACKAGE / "native.py"
+EXTENSION = sysconfig.get_config_var("EXT_SUFFIX")
+
+
+def sources() -> list[str]:
+    """The modules to compile, as paths below ROOT."""
+    found = (path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob("*.py"))
+    return sorted(str(path) for path in found if path != NEVER_COMPILED)
+
+
+def what_is_missing() -> str:
+    """Why nothing can be compiled on this machine; empty where it can."""
+    command = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    if shutil.which(command.split()[0]) is None:
+        return f"there is no C compiler ({command.split()[0]})"
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if not header.exists():
+        return f"{header} is missing: install the development files of this Python"
+    return ""
+
+
+def compile_into(directory: Path) -> None:
+    """Build every module; whatever goes wrong is told by an exception or SystemExit."""
+    # Only where there is something to build, and setuptools first: it brings distutils.
+    from setuptools import Distribution  # noqa: PLC0415 isort: skip
+    from mypyc.build import mypycify  # noqa: PLC0415
+    from setuptools.command.build_ext import build_ext  # noqa: PLC0415
+
+    os.chdir(ROOT)  # mypy names modules by their paths below the working directory
+    with tempfile.TemporaryDirectory() as work:
+        extensions = mypycify(
+            ["--config-file=", f"--cache-dir={work}/cache", "--strict", *sources()],
+            target_dir=work,
+            group_name=".".join(PACKAGE.parts),
+            debug_level="0",
+        )
+        command = build_ext(Distribution({"name": "wire", "ext_modules": extensions}))
+        command.build_lib = str(directory)
+        command.build_temp = work
+        command.parallel = os.cpu_count()
+        command.ensure_finalized()
+        command.run()
+
+
+def remove_from(directory: Path) -> None:
+    """What an earlier build left there: a module that is gone must not be found."""
+    for path in (directory / PACKAGE.parent).rglob(f"*{EXTENSION}"):
+        path.unlink()
+
+
+def main() -> None:
+    directory = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT
+    if missing := what_is_missing():
+        sys.exit(f"nothing compiled: {missing}")
+    remove_from(directory)
+    compile_into(directory)
+    print(f"compiled {len(sources())} modules of {PACKAGE} into {directory}")
+
+
+if __name__ == "__main__":
+    main()
