@@ -65,14 +65,13 @@ def merge_as4_path(path: AsPath, as4_path: AsPath) -> AsPath:
     for kind, numbers in path:
         if kind in (AS_CONFED_SEQUENCE, AS_CONFED_SET):
             head.append((kind, numbers))
-        elif surplus <= 0:
-            break
-        elif kind == AS_SET:
-            head.append((kind, numbers))
-            surplus -= 1
-        else:
-            head.append((kind, numbers[:surplus]))
-            surplus -= len(numbers)
+            continue
+        size = 1 if kind == AS_SET else len(numbers)
+        if surplus > 0:
+            head.append((kind, numbers if kind == AS_SET else numbers[:surplus]))
+        if surplus < size:
+            break  # a confederation beyond is next to no segment that was put before
+        surplus -= size
     return _joined(head, as4_path)
 
 

@@ -6,6 +6,7 @@ a field can be read in one way only, both readings are tried and the sounder one
 then on the other reading is tried only where the known one does not fit or looks wrong.
 """
 
+from services.ingest.wire.attribute_set import EXTERNAL
 from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.bgp_open import ADD_PATH_RECEIVE, ADD_PATH_SEND, Open
 from services.ingest.wire.errors import WireError
@@ -49,12 +50,13 @@ class _Reading:
 class ViewContext:
     """The reading of one RIB view of one peer, from Peer Up to Peer Down."""
 
-    __slots__ = ("_counters", "_offered", "_readings", "learnt_as_octets", "view")
+    __slots__ = ("_counters", "_external", "_offered", "_readings", "learnt_as_octets", "view")
 
     def __init__(self, view: RibView, counters: Counters) -> None:
         self.view = view
         self._counters = counters
         self._offered: frozenset[int] = frozenset()
+        self._external = 0
         self._readings: dict[int, _Reading] = {}
         self.learnt_as_octets = 0
         """2 or 4 once the view has shown an AS_PATH against its A flag, else 0."""
@@ -69,16 +71,21 @@ class ViewContext:
         offered = (self._offered - named) | _add_path_families(self.view, sent, received)
         self.closed()
         self._offered = offered
+        if sent and received and sent.asn != received.asn and self.view is RibView.ADJ_RIB_IN_PRE:
+            self._external = EXTERNAL
 
     def closed(self) -> None:
         """Forget what Peer Up and routes have shown."""
         self._offered = frozenset()
+        self._external = 0
         self._readings = {}
         self.learnt_as_octets = 0
 
-    def as_octets(self, stated: int) -> int:
-        """Octets of an AS number, where the header says `stated`."""
-        return self.learnt_as_octets or stated
+    def context(self, stated: int) -> int:
+        """How attributes are read: octets of an AS number, which the header says are `stated`,
+        plus EXTERNAL where an external peer sent them.
+        """
+        return (self.learnt_as_octets or stated) | self._external
 
     def saw_path(self, attributes: PathAttributes, stated: int) -> None:
         """Learn from a decoded AS_PATH; an empty one shows nothing."""

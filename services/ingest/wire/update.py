@@ -1,29 +1,28 @@
 """BGP UPDATE (RFC 4271 4.3, RFC 4760) with the error handling of RFC 7606.
 
 What RFC 7606 answers with a session reset raises WireError: the message tells nothing that can
-be trusted. Treat-as-withdraw moves the announced NLRI to `withdrawn`; attribute discard leaves
-the attribute out. Both keep the error in `errors`.
+be trusted. Treat-as-withdraw moves every announced NLRI to `withdrawn`; attribute discard
+leaves the attribute out. Both keep the error in `errors`.
 """
 
-from services.ingest.wire.attribute_readers import MP_REACH, MP_UNREACH, NEXT_HOP, OPTIONAL
-from services.ingest.wire.attribute_set import Located, NextHop, decode_attributes, locate
+from services.ingest.wire.attribute_codes import (
+    AS_PATH,
+    MP_REACH,
+    MP_UNREACH,
+    NEXT_HOP,
+    OPTIONAL,
+    ORIGIN,
+    unread_name,
+)
+from services.ingest.wire.attribute_set import Located, NextHop, decode_attributes, locate, require
 from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.cache import AttributeCache
 from services.ingest.wire.context import ViewContext
-from services.ingest.wire.errors import WireError
+from services.ingest.wire.errors import Approach, WireError
 from services.ingest.wire.families import IPV4_UNICAST, family_name
+from services.ingest.wire.mp_reach import Reach, read_reach
 from services.ingest.wire.nlri import NlriSet
 from services.ingest.wire.peer import RibView
-
-_NEXT_HOP_LENGTHS = {  # octets: route distinguisher, address, link-local address
-    0: (0, 0),  # FlowSpec (RFC 8955 4); IOS XR in Loc-RIB
-    4: (0, 4),
-    12: (8, 4),
-    16: (0, 16),
-    24: (8, 16),
-    32: (0, 16),
-    48: (8, 16),
-}
 
 
 class Update:
@@ -67,8 +66,8 @@ def decode_update(
         out.withdrawn.append(_nlri_set(view, IPV4_UNICAST, buf, first, attributes_at - 2))
     if nlri_at < end:
         raw = buf[attributes_at:nlri_at]
-        width = view.as_octets(as_octets)
-        known = cache.get(raw if width == 4 else (raw, width))
+        context = view.context(as_octets)
+        known = cache.get(raw if context == 4 else (raw, context))
         announced = _nlri_set(view, IPV4_UNICAST, buf, nlri_at, end)
         if known is not None:
             if known.as_octets != as_octets:
@@ -109,26 +108,33 @@ class _Reader:
 
     def read(self, pos: int, end: int, announced: NlriSet | None) -> None:
         """Fill in `out`; `announced` is what the NLRI field of the UPDATE holds."""
-        out = self.out
         self.start = pos
         located, error = locate(self.buf, pos, end)
-        if error is not None:
-            out.errors.append(error)
-            self.withdraws = True
         reach = self._only(MP_REACH, located)
         unreach = self._only(MP_UNREACH, located)
+        if error is not None:
+            self._note([error])
         if unreach is not None:
             self._read_unreach(unreach, alone=len(located) == 1 and announced is None)
+        routes: list[NlriSet] = []
         if reach is not None:
-            self._read_reach(reach, located)
+            found = read_reach(self.buf, reach, of_a_peer=self._is_of_a_peer)
+            if found.nlri_at < reach.end:
+                routes.append(self._reachable(found, reach.end))
+                self._give(routes[0], located, found.next_hop, found.head)
         if announced is not None:
-            self._announce(announced, located, None, b"")
-        elif reach is None and len(located) > (unreach is not None):
-            out.attributes = self._attributes(located, None, b"", announces=False)
-            out.errors += out.attributes.errors
+            routes.append(announced)
+            self._give(announced, located, None, b"")
+        if routes:
+            self._place(routes)
+        elif error is not None or len(located) > (unreach is not None):
+            self._without_routes(located)
 
     def _only(self, kind: int, located: list[Located]) -> Located | None:
-        """The one attribute of its kind; a second one resets the session (RFC 7606 3 g)."""
+        """The one attribute of its kind; a second one resets the session (RFC 7606 3 g).
+
+        So do wrong flags: a field of NLRI must be beyond doubt (RFC 7606 5.3).
+        """
         found = [item for item in located if item.kind == kind]
         if len(found) > 1:
             reason = f"attribute {kind} comes twice"
@@ -136,103 +142,112 @@ class _Reader:
         if not found:
             return None
         if found[0].flags & 0xC0 != OPTIONAL:
-            name = "mp-reach-nlri" if kind == MP_REACH else "mp-unreach-nlri"
             reason = f"flags {found[0].flags:#04x} are not those of the attribute"
-            self.out.errors.append(WireError(reason, found[0].start, (name,), "RFC 7606 3 c"))
-            self.withdraws = True
+            raise WireError(reason, found[0].start, (unread_name(kind) or "",), "RFC 7606 5.3")
         return found[0]
 
     def _read_unreach(self, item: Located, *, alone: bool) -> None:
         buf, pos, end = self.buf, item.value, item.end
         if end - pos < 3:
             reason = f"length {end - pos} holds no family"
-            raise WireError(reason, pos, ("mp-unreach-nlri",), "RFC 7606 7.12")
+            raise WireError(reason, pos, ("mp-unreach-nlri",), "RFC 7606 5.3")
         family = buf[pos] << 16 | buf[pos + 1] << 8 | buf[pos + 2]
         if pos + 3 < end:
             self.out.withdrawn.append(_nlri_set(self.view, family, buf, pos + 3, end))
         elif alone and not self.out.withdrawn:
             self.out.end_of_rib = family
 
-    def _read_reach(self, item: Located, located: list[Located]) -> None:
-        buf, pos, end = self.buf, item.value, item.end
-        if end - pos < 5:
-            reason = f"length {end - pos} holds no next hop"
-            raise WireError(reason, pos, ("mp-reach-nlri",), "RFC 7606 7.11")
-        family = buf[pos] << 16 | buf[pos + 1] << 8 | buf[pos + 2]
-        nlri_at = pos + 5 + buf[pos + 3]  # one reserved octet after the next hop
-        if nlri_at > end:
-            raise WireError("next hop runs past it", pos + 3, ("mp-reach-nlri",), "RFC 7606 7.11")
-        next_hop = _next_hop(buf, pos + 3)
-        if nlri_at < end:
-            announced = _nlri_set(self.view, family, buf, nlri_at, end)
-            self._announce(announced, located, next_hop, buf[pos : nlri_at - 1])
+    def _reachable(self, reach: Reach, end: int) -> NlriSet:
+        """The octet before the NLRI is to be ignored (RFC 4760 3), unless they fit only after
+        as many SNPAs as it says.
+        """
+        try:
+            return _nlri_set(self.view, reach.family, self.buf, reach.nlri_at, end)
+        except WireError:
+            if reach.snpas_end == reach.nlri_at:
+                raise
+        return _nlri_set(self.view, reach.family, self.buf, reach.snpas_end, end)
 
-    def _announce(
-        self, announced: NlriSet, located: list[Located], next_hop: NextHop | None, head: bytes
+    def _give(
+        self, routes: NlriSet, located: list[Located], next_hop: NextHop | None, head: bytes
     ) -> None:
-        out = self.out
+        """Attributes to `routes`; what is wrong with them is noted."""
         attributes = self._attributes(located, next_hop, head, announces=True)
-        out.errors += attributes.errors
-        if next_hop is None and not attributes.has(NEXT_HOP):
-            self._lack_next_hop()
-        if attributes.withdraws or self.withdraws:
-            out.withdrawn.append(announced)
-            return
-        announced.attributes = attributes
-        out.announced.append(announced)
-        if out.attributes is None:
-            out.attributes = attributes
+        routes.attributes = attributes
+        self._note(list(attributes.errors))
+        self._note(require(attributes, self.start))
+        if next_hop is None and not attributes.has(NEXT_HOP) and self._is_of_a_peer:
+            context = ("path attributes",)
+            error = WireError("next-hop is missing", self.start, context, "RFC 7606 3 d")
+            self._note([error.handled_by(Approach.TREAT_AS_WITHDRAW, NEXT_HOP)])
 
-    def _lack_next_hop(self) -> None:
-        """RFC 7606 3 d holds for what a BGP peer sent, which is the pre-policy Adj-RIB-In.
+    @property
+    def _is_of_a_peer(self) -> bool:
+        """Whether the routes are as a BGP peer sent them: those of the pre-policy Adj-RIB-In.
 
         The other views are tables of the router's own, and FRR 8.0 writes their IPv4 routes
         without NEXT_HOP: to withdraw them would deny routes that are in use.
         """
-        if self.view.view is RibView.ADJ_RIB_IN_PRE:
-            context = ("path attributes",)
-            error = WireError("next-hop is missing", self.start, context, "RFC 7606 3 d")
-            self.out.errors.append(error)
-            self.withdraws = True
+        return self.view.view is RibView.ADJ_RIB_IN_PRE
+
+    def _note(self, errors: list[WireError]) -> None:
+        """Two next hops in one UPDATE make two sets, of which each has the errors of both."""
+        known = self.out.errors
+        for error in errors:
+            if not any(e.offset == error.offset and e.reason == error.reason for e in known):
+                known.append(error)
+            if error.approach is Approach.TREAT_AS_WITHDRAW:
+                self.withdraws = True
+
+    def _place(self, routes: list[NlriSet]) -> None:
+        """Treat-as-withdraw is for all routes that the UPDATE contains (RFC 7606 2)."""
+        out = self.out
+        if self.withdraws:
+            for one in routes:
+                one.attributes = None
+            out.withdrawn += routes
+        else:
+            out.announced += routes
+            out.attributes = routes[0].attributes
+
+    def _without_routes(self, located: list[Located]) -> None:
+        """An UPDATE that announces nothing and yet has attributes (RFC 7606 5.2).
+
+        Where they ask for treat-as-withdraw, the routes that they belong to were not found.
+        """
+        attributes = self._attributes(located, None, b"", announces=False)
+        self._note(list(attributes.errors))
+        for error in self.out.errors:
+            if error.approach is Approach.TREAT_AS_WITHDRAW:
+                reason = f"{error.reason}, and no route is announced"
+                raise WireError(
+                    reason, error.offset, error.context, "RFC 7606 5.2", attribute=error.attribute
+                )
+        self.out.attributes = attributes
 
     def _attributes(
         self, located: list[Located], next_hop: NextHop | None, head: bytes, *, announces: bool
     ) -> PathAttributes:
         """The set, from the cache where it is known.
 
-        One with errors is never kept there, nor one without a next hop: what becomes of their
-        routes is decided anew for each UPDATE.
+        One with errors is never kept there, nor one that lacks what an announcement must have:
+        what becomes of their routes is decided anew for each UPDATE.
         """
-        buf, width = self.buf, self.view.as_octets(self.as_octets)
+        buf, context = self.buf, self.view.context(self.as_octets)
         own = [item for item in located if item.kind not in (MP_REACH, MP_UNREACH)]
         rest = b"".join([buf[item.start : item.end] for item in own])
         key: object
         if not announces or next_hop is not None or len(own) != len(located):
-            key = (head, rest, announces, width)
+            key = (head, rest, announces, context)
         else:
-            key = rest if width == 4 else (rest, width)
+            key = rest if context == 4 else (rest, context)
         found = self.cache.get(key)
         if found is None:
-            announced_at = self.start if announces else -1
-            found = decode_attributes(buf, own, width, next_hop, announced_at)
-            sound = not found.errors and not self.withdraws
-            if sound and (next_hop is not None or found.has(NEXT_HOP)):
+            found = decode_attributes(buf, own, context, next_hop, self.start, 0)
+            whole = found.has(ORIGIN) and found.has(AS_PATH)
+            whole = whole and (next_hop is not None or found.has(NEXT_HOP))
+            if not found.errors and not self.withdraws and (whole or not announces):
                 self.cache.put(key, found)
         if found.as_octets != self.as_octets or self.view.learnt_as_octets:
             self.view.saw_path(found, self.as_octets)
         return found
-
-
-def _next_hop(buf: bytes, pos: int) -> NextHop:
-    """The next hop field whose length octet is at `pos`."""
-    length = buf[pos]
-    sizes = _NEXT_HOP_LENGTHS.get(length)
-    if sizes is None:
-        reason = f"next hop of {length} octets fits no family"
-        raise WireError(reason, pos, ("mp-reach-nlri",), "RFC 7606 7.11")
-    skipped, size = sizes
-    start = pos + 1 + skipped
-    after = start + size
-    second, end = after + skipped, pos + 1 + length
-    link_local = buf[second:end] if second < end else None
-    return NextHop(buf[start:after] or None, link_local)

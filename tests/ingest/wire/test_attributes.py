@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.ingest.wire import IPV4_UNICAST, IPV6_UNICAST, PathAttributes, StreamDecoder
+from services.ingest.wire import IPV4_UNICAST, PathAttributes, StreamDecoder
 from tests.ingest.wire import octets as o
 from tests.ingest.wire.decoding import texts, update_of
 
@@ -31,7 +31,7 @@ def test_every_attribute_of_a_rich_route_is_read() -> None:
         o.attribute(10, bytes((10, 0, 0, 8, 10, 0, 0, 9)), OPTIONAL),
         o.attribute(16, bytes.fromhex("0002fde8000000010103c00002010007430c000000000001"), BOTH),
         o.attribute(32, bytes.fromhex("0000fdfc0000000100000002"), BOTH),
-        o.attribute(40, b"\1\2\3", BOTH),
+        o.attribute(99, b"\1\2\3", BOTH),
     )
     assert (found.origin_text, found.med, found.local_pref) == ("igp", 7, 200)
     assert found.atomic_aggregate
@@ -41,12 +41,12 @@ def test_every_attribute_of_a_rich_route_is_read() -> None:
     assert found.cluster_list == (bytes((10, 0, 0, 8)), bytes((10, 0, 0, 9)))
     assert found.ext_communities_text == ["rt:65000:1", "ro:192.0.2.1:7", "430c000000000001"]
     assert found.large_communities_text == ["65020:1:2"]
-    assert found.unknown == ((40, BOTH, b"\1\2\3"),)
+    assert found.unknown == ((99, BOTH, b"\1\2\3"),)
 
 
 def test_a_four_octet_route_target_reads_as_one() -> None:
     found = decoded(o.attribute(16, bytes.fromhex("0202fbf0001700100602000000000000"), BOTH))
-    assert found.ext_communities_text == ["rt:4226809879:16", "0602000000000000"]
+    assert found.ext_communities_text == ["rt:4226809879:16", "es-import:00:00:00:00:00:00"]
 
 
 def test_an_attribute_of_more_than_255_octets_is_read() -> None:
@@ -170,90 +170,6 @@ def test_a_real_as_in_aggregator_makes_both_as4_attributes_stale(
 def test_as4_path_of_a_four_octet_peer_is_ignored() -> None:
     found = decoded(o.attribute(17, o.as_path((2, (70000, 80000))), BOTH))
     assert found.as_path_text == "65001 174"
-
-
-# ---- RFC 7606
-
-TREAT_AS_WITHDRAW = {
-    "origin of no octets": o.attribute(1, b"") + o.AS_PATH + o.NEXT_HOP,
-    "origin of two octets": o.attribute(1, b"\0\0") + o.AS_PATH + o.NEXT_HOP,
-    "undefined origin": o.attribute(1, b"\3") + o.AS_PATH + o.NEXT_HOP,
-    "origin with wrong flags": o.attribute(1, b"\0", 0xC0) + o.AS_PATH + o.NEXT_HOP,
-    "unknown segment type": o.ORIGIN + o.attribute(2, b"\5\1" + bytes(4)) + o.NEXT_HOP,
-    "segment too long": o.ORIGIN + o.attribute(2, b"\2\2" + bytes(4)) + o.NEXT_HOP,
-    "as number 0": o.ORIGIN + o.attribute(2, o.as_path((2, (65001, 0)))) + o.NEXT_HOP,
-    "segment without numbers": o.ORIGIN + o.attribute(2, b"\2\0") + o.NEXT_HOP,
-    "one stray octet in the path": o.ORIGIN + o.attribute(2, b"\2") + o.NEXT_HOP,
-    "next hop of three octets": o.ORIGIN + o.AS_PATH + o.attribute(3, b"\1\2\3"),
-    "med of three octets": o.MANDATORY + o.attribute(4, b"\1\2\3", OPTIONAL),
-    "local pref of five octets": o.MANDATORY + o.attribute(5, bytes(5)),
-    "community of five octets": o.MANDATORY + o.attribute(8, bytes(5), BOTH),
-    "community of no octets": o.MANDATORY + o.attribute(8, b"", BOTH),
-    "originator of five octets": o.MANDATORY + o.attribute(9, bytes(5), OPTIONAL),
-    "cluster list of no octets": o.MANDATORY + o.attribute(10, b"", OPTIONAL),
-    "extended community of nine octets": o.MANDATORY + o.attribute(16, bytes(9), BOTH),
-    "large community of 13 octets": o.MANDATORY + o.attribute(32, bytes(13), BOTH),
-    "no origin": o.AS_PATH + o.NEXT_HOP,
-    "no as path": o.ORIGIN + o.NEXT_HOP,
-    "no next hop": o.ORIGIN + o.AS_PATH,
-    "attribute longer than the rest": o.MANDATORY + b"\x40\5\x08\0",
-    "attribute header cut off": o.MANDATORY + b"\x40\5",
-    "extended length cut off": o.MANDATORY + b"\x50\5\0",
-}
-
-
-@pytest.mark.parametrize("case", TREAT_AS_WITHDRAW)
-def test_treat_as_withdraw_withdraws_the_routes_and_says_why(case: str) -> None:
-    update = update_of(o.announcement(TREAT_AS_WITHDRAW[case], "198.51.100.0/24", "10.0.0.0/8"))
-    assert texts(update.withdrawn) == ["198.51.100.0/24", "10.0.0.0/8"]
-    assert update.announced == []
-    assert update.attributes is None
-    assert update.errors
-    assert all("RFC " in str(error) for error in update.errors)
-
-
-@pytest.mark.parametrize("case", TREAT_AS_WITHDRAW)
-def test_treat_as_withdraw_holds_again_for_the_same_attributes(case: str) -> None:
-    decoder = StreamDecoder()
-    for _ in range(2):
-        assert update_of(o.announcement(TREAT_AS_WITHDRAW[case]), decoder).announced == []
-
-
-def test_treat_as_withdraw_covers_mp_reach() -> None:
-    reach = o.mp_reach(IPV6_UNICAST, bytes(16), o.prefixes("2001:db8::/32"))
-    update = update_of(o.route_monitoring(o.update(o.attribute(1, b"") + o.AS_PATH + reach)))
-    assert texts(update.withdrawn) == ["2001:db8::/32"]
-    assert update.announced == []
-
-
-DISCARDED = {
-    "atomic aggregate of one octet": (o.attribute(6, b"\0"), "atomic_aggregate", False),
-    "aggregator of six octets": (o.attribute(7, bytes(6), BOTH), "aggregator", None),
-    "as4 aggregator of six octets": (o.attribute(18, bytes(6), BOTH), "aggregator", None),
-    "as4 path that does not fit": (
-        o.attribute(17, b"\2\2\0", BOTH),
-        "as_path",
-        ((2, (65001, 174)),),
-    ),
-}
-
-
-@pytest.mark.parametrize("case", DISCARDED)
-def test_attribute_discard_leaves_out_the_attribute_only(case: str) -> None:
-    octets, field, value = DISCARDED[case]
-    update = update_of(o.announcement(o.MANDATORY + octets))
-    assert texts(update.announced) == ["198.51.100.0/24"]
-    assert update.attributes is not None
-    assert getattr(update.attributes, field) == value
-    assert len(update.errors) == 1
-
-
-def test_of_an_attribute_that_comes_twice_the_first_counts() -> None:
-    twice = o.attribute(5, bytes((0, 0, 0, 1))) + o.attribute(5, bytes((0, 0, 0, 2)))
-    update = update_of(o.announcement(o.MANDATORY + twice))
-    assert update.attributes is not None
-    assert update.attributes.local_pref == 1
-    assert [error.section for error in update.errors] == ["RFC 7606 3 g"]
 
 
 @pytest.mark.parametrize("flags", [0x40, 0x10, 0x50])

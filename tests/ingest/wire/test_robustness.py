@@ -165,7 +165,7 @@ ROUTES = st.builds(
     origin=st.integers(0, 2),
     med=st.none() | WORDS,
     communities=st.lists(WORDS, max_size=70).map(tuple),
-    large=st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=30).map(tuple),
+    large=st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=30, unique=True).map(tuple),
     announced=st.lists(NETWORKS, min_size=1, max_size=20, unique=True),
     withdrawn=st.lists(NETWORKS, max_size=20, unique=True),
 )

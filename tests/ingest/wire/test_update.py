@@ -228,7 +228,10 @@ def test_the_cache_of_sets_stays_within_its_limit() -> None:
         (o.update(o.attribute(15, b"\0\2", 0x80)), "in mp-unreach-nlri: length 2 holds no family"),
         (o.update(o.attribute(14, b"\0\2\1\0", 0x80)), "in mp-reach-nlri: length 4 holds no next"),
         (o.update(o.attribute(14, b"\0\2\1\x10\0", 0x80)), "in mp-reach-nlri: next hop runs past"),
-        (o.update(o.mp_reach(IPV6_UNICAST, bytes(7), b"")), "next hop of 7 octets fits no family"),
+        (
+            o.update(o.mp_reach(IPV6_UNICAST, bytes(7), b"")),
+            "next hop of 7 octets does not fit ipv6_unicast",
+        ),
         (o.update(o.mp_unreach(IPV6_UNICAST, b"") * 2), "attribute 15 comes twice"),
         (o.bgp(4, b""), "BGP type 4 is no UPDATE"),
         (b"\0" * 23, "BGP marker is not all ones"),
