@@ -28,7 +28,7 @@ def decode_as_path(buf: bytes, pos: int, end: int, as_octets: int) -> AsPath:
     segments: list[Segment] = []
     while pos < end:
         if end - pos < 2:
-            raise WireError("segment header runs past the attribute", pos, (), "RFC 4271 4.3")
+            raise WireError("segment header runs past the attribute", pos, (), "RFC 7606 7.2")
         kind, count = buf[pos], buf[pos + 1]
         if kind not in _BRACKETS:
             raise WireError(f"segment type {kind} is unknown", pos, (), "RFC 7606 7.2")

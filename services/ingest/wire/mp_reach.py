@@ -21,8 +21,6 @@ from services.ingest.wire import families
 from services.ingest.wire.attribute_set import Located, NextHop
 from services.ingest.wire.errors import WireError
 
-_PART = "mp-reach-nlri"
-
 _LAYOUTS = {  # octets: route distinguisher, address
     0: (0, 0),
     4: (0, 4),
@@ -81,16 +79,16 @@ def read_reach(buf: bytes, item: Located, *, of_a_peer: bool) -> Reach:
     """
     pos, end = item.value, item.end
     if end - pos < 5:
-        raise WireError(f"length {end - pos} holds no next hop", pos, (_PART,), "RFC 7606 5.3")
+        raise WireError(f"length {end - pos} holds no next hop", pos, (), "RFC 7606 5.3")
     family = buf[pos] << 16 | buf[pos + 1] << 8 | buf[pos + 2]
     length = buf[pos + 3]
     nlri_at = pos + 5 + length
     if nlri_at > end:
-        raise WireError("next hop runs past it", pos + 3, (_PART,), "RFC 7606 7.11")
+        raise WireError("next hop runs past it", pos + 3, (), "RFC 7606 7.11")
     expected = _EXPECTED.get(family)
     if expected is not None and length not in expected and (length or of_a_peer):
         reason = f"next hop of {length} octets does not fit {families.family_name(family)}"
-        raise WireError(reason, pos + 3, (_PART,), "RFC 7606 7.11")
+        raise WireError(reason, pos + 3, (), "RFC 7606 7.11")
     next_hop = _next_hop(buf, pos + 4, length)
     snpas_end = _skip_snpas(buf, nlri_at, end) if buf[nlri_at - 1] else nlri_at
     return Reach(family, next_hop, buf[pos : nlri_at - 1], nlri_at, snpas_end)

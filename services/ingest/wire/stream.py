@@ -24,7 +24,7 @@ from services.ingest.wire.bodies import (
 )
 from services.ingest.wire.cache import AttributeCache
 from services.ingest.wire.context import Counters
-from services.ingest.wire.errors import FramingError, WireError
+from services.ingest.wire.errors import Approach, FramingError, WireError
 from services.ingest.wire.messages import (
     AnyMessage,
     MalformedMessage,
@@ -207,7 +207,7 @@ class StreamDecoder:
                 buf, pos + HEADER_SIZE, after, known.view, known.as_octets, self._attributes
             )
         except WireError as error:
-            raise error.within("update") from None
+            raise error.within("update").handled_by(Approach.SESSION_RESET) from None
         if update.errors:
             start = pos - _BODY
             update.errors = [

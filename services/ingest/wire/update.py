@@ -90,6 +90,11 @@ def _nlri_set(view: ViewContext, family: int, buf: bytes, pos: int, end: int) ->
         raise error.within(f"{family_name(family)} nlri") from None
 
 
+def _in_attribute(kind: int, error: WireError) -> WireError:
+    """An error of MP_REACH_NLRI or MP_UNREACH_NLRI, which is never less than a session reset."""
+    return error.within(unread_name(kind) or "").handled_by(Approach.SESSION_RESET, kind)
+
+
 class _Reader:
     """The path attributes of one UPDATE that the cache does not know by their raw octets."""
 
@@ -114,14 +119,18 @@ class _Reader:
         unreach = self._only(MP_UNREACH, located)
         if error is not None:
             self._note([error])
-        if unreach is not None:
-            self._read_unreach(unreach, alone=len(located) == 1 and announced is None)
         routes: list[NlriSet] = []
-        if reach is not None:
-            found = read_reach(self.buf, reach, of_a_peer=self._is_of_a_peer)
-            if found.nlri_at < reach.end:
-                routes.append(self._reachable(found, reach.end))
-                self._give(routes[0], located, found.next_hop, found.head)
+        try:
+            if unreach is not None:
+                self._read_unreach(unreach, alone=len(located) == 1 and announced is None)
+        except WireError as broken:
+            raise _in_attribute(MP_UNREACH, broken) from None
+        try:
+            found = None if reach is None else self._read_reach(reach, routes)
+        except WireError as broken:
+            raise _in_attribute(MP_REACH, broken) from None
+        if routes and found is not None:
+            self._give(routes[0], located, found.next_hop, found.head)
         if announced is not None:
             routes.append(announced)
             self._give(announced, located, None, b"")
@@ -138,24 +147,32 @@ class _Reader:
         found = [item for item in located if item.kind == kind]
         if len(found) > 1:
             reason = f"attribute {kind} comes twice"
-            raise WireError(reason, found[1].start, ("path attributes",), "RFC 7606 3 g")
+            place = found[1].start
+            raise WireError(reason, place, ("path attributes",), "RFC 7606 3 g", attribute=kind)
         if not found:
             return None
         if found[0].flags & 0xC0 != OPTIONAL:
             reason = f"flags {found[0].flags:#04x} are not those of the attribute"
-            raise WireError(reason, found[0].start, (unread_name(kind) or "",), "RFC 7606 5.3")
+            raise _in_attribute(kind, WireError(reason, found[0].start, (), "RFC 7606 5.3"))
         return found[0]
 
     def _read_unreach(self, item: Located, *, alone: bool) -> None:
         buf, pos, end = self.buf, item.value, item.end
         if end - pos < 3:
             reason = f"length {end - pos} holds no family"
-            raise WireError(reason, pos, ("mp-unreach-nlri",), "RFC 7606 5.3")
+            raise WireError(reason, pos, (), "RFC 7606 5.3")
         family = buf[pos] << 16 | buf[pos + 1] << 8 | buf[pos + 2]
         if pos + 3 < end:
             self.out.withdrawn.append(_nlri_set(self.view, family, buf, pos + 3, end))
         elif alone and not self.out.withdrawn:
             self.out.end_of_rib = family
+
+    def _read_reach(self, item: Located, routes: list[NlriSet]) -> Reach:
+        """The head of MP_REACH_NLRI; its NLRI, if there are any, go to `routes`."""
+        reach = read_reach(self.buf, item, of_a_peer=self._is_of_a_peer)
+        if reach.nlri_at < item.end:
+            routes.append(self._reachable(reach, item.end))
+        return reach
 
     def _reachable(self, reach: Reach, end: int) -> NlriSet:
         """The octet before the NLRI is to be ignored (RFC 4760 3), unless they fit only after
