@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 5.0
 STATEMENT_SECONDS = 60.0
+TRANSACTION_SECONDS = 300.0
+_NOTICE_SECONDS = 1.0
 
 
 class Backoff:
@@ -125,6 +127,40 @@ class Database:
 
 
 async def _in_transaction(conn: Conn, work: Callable[[Conn], Awaitable[Result]]) -> Result:
+    """Runs `work` in a transaction; ConnectionError where the connection ends meanwhile.
+
+    The end is watched from outside: asyncpg 0.32 waits for ever for room to write when the
+    connection is lost within a COPY.
+    """
+    task = asyncio.ensure_future(_transact(conn, work))
+    ended = asyncio.get_running_loop().create_future()
+
+    def note_end(_: object) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    conn.add_termination_listener(note_end)
+    try:
+        await asyncio.wait(
+            {task, ended}, timeout=TRANSACTION_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        # The statement itself knows better why it failed, where it does notice.
+        await asyncio.wait({task}, timeout=_NOTICE_SECONDS)
+        if not task.done():
+            raise ConnectionError("the connection was lost, or gave no answer in time")
+        return task.result()
+    finally:
+        await _give_up(task)
+
+
+async def _give_up(task: asyncio.Future[Result]) -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=_NOTICE_SECONDS)
+    if task.done() and not task.cancelled():
+        task.exception()  # heard of, so that the loop does not report it
+
+
+async def _transact(conn: Conn, work: Callable[[Conn], Awaitable[Result]]) -> Result:
     # Not `async with`: on a connection that is gone its exit hides the error that says why.
     transaction = conn.transaction()
     await transaction.start()

@@ -57,6 +57,22 @@ async def test_a_connection_lost_while_committing_neither_drops_nor_doubles(
         assert await ingest.value("SELECT count(*) FROM rib.route") == 100
 
 
+async def test_a_connection_lost_within_a_copy_is_noticed_at_once(socket_url: str) -> None:
+    prefixes = [f"10.{i >> 8}.{i & 255}.0/24" for i in range(20_000)]
+    announced = [speaker.announce(PEER, *prefixes[i : i + 500]) for i in range(0, 20_000, 500)]
+    async with (
+        unreliable(socket_url) as (proxy, url),
+        running(url, look=socket_url, ingest_batch_rows=20_000) as ingest,
+        ingest.connected() as router,
+    ):
+        router.write(UP + routes(1))
+        await ingest.until(EVENTS, 1)
+        proxy.lose_next("within a copy")
+        router.writelines(announced)
+        await ingest.until(EVENTS, 20_001)
+        assert proxy.lost == 1
+
+
 async def test_many_losses_in_a_row_are_survived(socket_url: str) -> None:
     async with (
         unreliable(socket_url) as (proxy, url),
