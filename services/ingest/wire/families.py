@@ -7,6 +7,7 @@ IPV4_UNICAST = 0x0101
 IPV4_MULTICAST = 0x0102
 IPV4_LABELED_UNICAST = 0x0104
 IPV4_MVPN = 0x0105
+IPV4_MDT = 0x0142
 IPV4_SR_POLICY = 0x0149
 VPNV4 = 0x0180
 VPNV4_MULTICAST = 0x0181
@@ -24,6 +25,7 @@ IPV6_FLOWSPEC = 0x0285
 VPNV6_FLOWSPEC = 0x0286
 VPLS = 0x1941
 EVPN = 0x1946
+L2VPN_FLOWSPEC = 0x1986
 BGP_LS = 0x400447
 BGP_LS_VPN = 0x400448
 
@@ -32,6 +34,7 @@ _NAMES = {
     IPV4_MULTICAST: "ipv4_multicast",
     IPV4_LABELED_UNICAST: "ipv4_labeled_unicast",
     IPV4_MVPN: "ipv4_mvpn",
+    IPV4_MDT: "ipv4_mdt",
     IPV4_SR_POLICY: "ipv4_sr_policy",
     VPNV4: "vpnv4",
     VPNV4_MULTICAST: "vpnv4_multicast",
@@ -49,6 +52,7 @@ _NAMES = {
     VPNV6_FLOWSPEC: "vpnv6_flowspec",
     VPLS: "vpls",
     EVPN: "evpn",
+    L2VPN_FLOWSPEC: "l2vpn_flowspec",
     BGP_LS: "bgp_ls",
     BGP_LS_VPN: "bgp_ls_vpn",
 }

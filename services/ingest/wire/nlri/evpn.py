@@ -24,11 +24,11 @@ route type before it.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import final
 
 from services.ingest.wire.errors import WireError
 from services.ingest.wire.nlri.ethernet import ESI, describe_esi, mac_text
-from services.ingest.wire.nlri.kind import Described, Read, overrun
+from services.ingest.wire.nlri.kind import Described, Description, Read, overrun
 from services.ingest.wire.nlri.labels import label_values, vni_values
 from services.ingest.wire.text import address_text, route_distinguisher_text
 
@@ -40,10 +40,16 @@ _SMET_FLAGS = ("v1", "v2", "v3", "exclude")  # IGMP or MLD versions, and the mod
 Parts = tuple[bytes, bytes]
 
 
-class _Form(NamedTuple):
-    name: str
-    read: Callable[[bytes, int, int], Parts]
-    describe: Callable[[bytes, bytes], Described]
+@final
+class _Form:
+    __slots__ = ("describe", "name", "read")
+
+    def __init__(
+        self, name: str, read: Callable[[bytes, int, int], Parts], describe: Description
+    ) -> None:
+        self.name = name
+        self.read = read
+        self.describe = describe
 
 
 def read_evpn(buf: bytes, pos: int, end: int) -> Read:
@@ -86,7 +92,7 @@ def _exactly(size: int, pos: int, after: int) -> None:
 def _address(buf: bytes, pos: int, after: int, *, may_lack: bool = False) -> int:
     """Where the address ends whose length in bits is at `pos`."""
     if pos >= after:
-        raise WireError("route ends before an address", pos, (), "RFC 7606 5.4")
+        raise WireError("route ends before an address", after, (), "RFC 7606 5.4")
     bits = buf[pos]
     octets = 0 if may_lack and bits == 0 else _ADDRESS_OCTETS.get(bits)
     if octets is None:
@@ -121,7 +127,7 @@ def _read_mac_ip(buf: bytes, pos: int, after: int) -> Parts:
     tag_at = pos + _RD + ESI
     mac_at = tag_at + _TAG
     if mac_at >= after:
-        raise WireError("route ends before its MAC address", pos, (), "RFC 7432 7.2")
+        raise WireError("route ends before its MAC address", after, (), "RFC 7432 7.2")
     if buf[mac_at] != _MAC_BITS:
         raise WireError(f"MAC address of {buf[mac_at]} bits", mac_at, (), "RFC 7432 7.2")
     labels_at = _address(buf, mac_at + 7, after, may_lack=True)

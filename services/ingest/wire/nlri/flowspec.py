@@ -184,8 +184,8 @@ def _prefix(buf: bytes, pos: int, end: int, max_bits: int) -> str:
         return f"{address_text(buf[pos + 1 : end].ljust(4, bytes(1)))}/{buf[pos]}"
     bits, offset = buf[pos], buf[pos + 1]
     pattern = int.from_bytes(buf[pos + 2 : end].ljust(16, bytes(1)), "big") >> offset
-    text = f"{address_text(pattern.to_bytes(16, 'big'))}/{bits}"
-    return f"{text} offset {offset}" if offset else text
+    text = address_text(pattern.to_bytes(16, "big"))
+    return f"{text}/{offset}-{bits}" if offset else f"{text}/{bits}"  # RFC 8956 3.1
 
 
 def _term(kind: int, operator: int, value: int) -> str:

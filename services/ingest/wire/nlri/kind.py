@@ -6,24 +6,37 @@ detail; where the detail is empty although the family has details, it tells what
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import final
 
 from services.ingest.wire.errors import WireError
 
 Read = tuple[int, bytes, bytes]
 Described = dict[str, object]
+Reader = Callable[[bytes, int, int], Read]
+Description = Callable[[bytes, bytes], Described]
 
 
-class Kind(NamedTuple):
+@final
+class Kind:
     """How the NLRI of one family are read and shown.
 
     `in_bits` says that an NLRI starts with its length in bits, as a prefix does.
     """
 
-    read: Callable[[bytes, int, int], Read]
-    describe: Callable[[bytes, bytes], Described]
-    has_details: bool = False
-    in_bits: bool = False
+    __slots__ = ("describe", "has_details", "in_bits", "read")
+
+    def __init__(
+        self,
+        read: Reader,
+        describe: Description,
+        *,
+        has_details: bool = False,
+        in_bits: bool = False,
+    ) -> None:
+        self.read = read
+        self.describe = describe
+        self.has_details = has_details
+        self.in_bits = in_bits
 
 
 def overrun(pos: int, section: str = "RFC 7606 5.4") -> WireError:

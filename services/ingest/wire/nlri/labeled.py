@@ -55,7 +55,7 @@ def read_vpnv6_multicast(buf: bytes, pos: int, end: int) -> Read:
 def _read(buf: bytes, pos: int, end: int, rd: int, max_bits: int) -> Read:
     if pos + ANY_LENGTH[buf[pos]] > end:
         raise _too_long(buf[pos], pos)
-    return _read_rest(buf, pos, end, _stack_octets(buf, pos, rd), rd, max_bits)
+    return _read_rest(buf, pos, end, _stack_octets(buf, pos, rd, max_bits), rd, max_bits)
 
 
 def _read_rest(buf: bytes, pos: int, end: int, labels: int, rd: int, max_bits: int) -> Read:
@@ -81,16 +81,18 @@ def _too_long(bits: int, pos: int) -> WireError:
     return WireError(f"NLRI of {bits} bits runs past its field", pos, (), "RFC 7606 5.3")
 
 
-def _stack_octets(buf: bytes, pos: int, rd: int) -> int:
+def _stack_octets(buf: bytes, pos: int, rd: int, max_bits: int) -> int:
     """Octets of the label stack of the NLRI at `pos`: up to its bottom, else one label.
 
     Without the Multiple Labels Capability there is one label and its bottom bit means nothing
     (RFC 8277 2.2). Routers do send a stack without having said so, and a label without the bit
     (an SRv6 function, RFC 9252 4): a route distinguisher of a known type after one label says
-    that the stack ends there, for as a label it would be one of the first 48.
+    that the stack ends there where the rest is a prefix, for as a label it would be one of the
+    first 48.
     """
     room = (buf[pos] >> 3) - rd
-    if rd and room >= 3 and buf[pos + 4] == 0 and buf[pos + 5] <= 2:
+    left = buf[pos] - 24 - 8 * rd
+    if rd and 0 <= left <= max_bits and buf[pos + 4] == 0 and buf[pos + 5] <= 2:
         return 3
     size = 3
     while size <= room:
