@@ -112,18 +112,14 @@ def test_any_octets_are_judged(family: int, field: bytes) -> None:
 # ---- ADD-PATH
 
 
-def reach(family: int, nlri: bytes) -> bytes:
-    head = o.mp_reach(family, bytes(4), nlri)
-    return o.route_monitoring(o.update(o.ORIGIN + o.AS_PATH + head))
-
-
 def peer_up(family: int, mode: int) -> bytes:
     opens = [o.open_message(o.multiprotocol(family), o.add_path({family: mode}))] * 2
     return o.peer_up(*opens)
 
 
 def split_in(decoder: StreamDecoder, family: int, nlri: bytes) -> NlriSet:
-    (found,) = update_of(reach(family, nlri), decoder).announced
+    withdrawal = o.route_monitoring(o.update(o.mp_unreach(family, nlri)))
+    (found,) = update_of(withdrawal, decoder).withdrawn
     return found
 
 
