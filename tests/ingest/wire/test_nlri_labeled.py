@@ -143,6 +143,14 @@ def test_what_does_not_fit_is_a_wire_error(family: int, field: bytes, reason: st
     assert caught.value.offset == 0
 
 
+def compared(family: int, field: bytes) -> list[dict[str, object]]:
+    """The same, with prefixes as this Python writes them: 3.13 knows IPv4-mapped addresses."""
+    return [
+        {**route, "prefix": str(ipaddress.ip_network(str(route["prefix"])))}
+        for route in shown(family, field)
+    ]
+
+
 @given(st.data())
 def test_labeled_and_vpn_routes_come_back_as_they_were_written(data: st.DataObject) -> None:
     version = data.draw(st.sampled_from((4, 6)))
@@ -165,11 +173,11 @@ def test_labeled_and_vpn_routes_come_back_as_they_were_written(data: st.DataObje
     path_ids = list(range(1, len(routes) + 1))
 
     plain = [n.labeled(prefix, n.labels(*stack)) for _, prefix, stack in routes]
-    assert shown(LABELED[version], b"".join(plain)) == [
+    assert compared(LABELED[version], b"".join(plain)) == [
         {"prefix": str(prefix), "labels": stack} for _, prefix, stack in routes
     ]
     private = [n.vpn(rd, prefix, n.labels(*stack)) for rd, prefix, stack in routes]
-    assert shown(VPN[version], b"".join(private)) == [
+    assert compared(VPN[version], b"".join(private)) == [
         {"rd": rd, "prefix": str(prefix), "labels": stack} for rd, prefix, stack in routes
     ]
     field = b"".join(map(o.path_id, path_ids, private))
@@ -177,6 +185,6 @@ def test_labeled_and_vpn_routes_come_back_as_they_were_written(data: st.DataObje
     assert found.path_ids == path_ids
     assert found.nlri == [n.rd(rd) + o.prefix(prefix) for rd, prefix, _ in routes]
     bare = [n.vpn(rd, prefix, b"") for rd, prefix, _ in routes]
-    assert shown(MULTICAST_VPN[version], b"".join(bare)) == [
+    assert compared(MULTICAST_VPN[version], b"".join(bare)) == [
         {"rd": rd, "prefix": str(prefix)} for rd, prefix, _ in routes
     ]
