@@ -11,6 +11,8 @@ from services.ingest.wire import (
     Initiation,
     MalformedMessage,
     MessageType,
+    Notification,
+    Open,
     PeerDown,
     PeerUp,
     RouteMirroring,
@@ -18,13 +20,24 @@ from services.ingest.wire import (
     StatisticsReport,
     Termination,
     UnknownMessage,
+    Update,
+    codes,
     describe_nlri,
     family_name,
 )
-from services.ingest.wire.text import address_text, free_text
+from services.ingest.wire.notification import describe_notification
+from services.ingest.wire.readable import (
+    describe_attributes,
+    describe_error,
+    describe_open,
+    describe_statistic,
+    describe_tlvs,
+)
+from services.ingest.wire.text import address_text
 
 if TYPE_CHECKING:
-    from services.ingest.wire import NlriSet, Open, PathAttributes, PeerHeader, Update
+    from services.ingest.wire import NlriSet, PeerHeader
+    from services.ingest.wire.messages import Mirrored, Tlv
 
 Described = dict[str, object]
 
@@ -32,8 +45,6 @@ HEX_LIMIT = 256
 """Octets of a malformed or unknown message that are shown."""
 
 _PEER_TYPES = ("global instance", "rd instance", "local instance", "loc-rib instance")
-_FLAGS = ((0x80, "V"), (0x40, "L"), (0x20, "A"), (0x10, "O"))
-_ADD_PATH = {1: "receive", 2: "send", 3: "send/receive"}
 
 
 def type_name(code: int) -> str:
@@ -61,8 +72,8 @@ def _(message: Initiation) -> Described:
         "type": "initiation",
         "sys_name": message.sys_name,
         "sys_descr": message.sys_descr,
-        "strings": [free_text(value) for kind, value in message.tlvs if kind == 0],
-        "information": _tlvs(tuple(tlv for tlv in message.tlvs if tlv[0] > 2)),
+        "strings": message.strings,
+        "information": _unshown(codes.INITIATION_TLVS, message.tlvs),
     }
 
 
@@ -72,7 +83,7 @@ def _(message: Termination) -> Described:
         "type": "termination",
         "reason_code": message.reason,
         "reason": message.reason_text,
-        "information": _tlvs(message.tlvs),
+        "information": _unshown(codes.TERMINATION_TLVS, message.tlvs),
     }
 
 
@@ -84,44 +95,41 @@ def _(message: PeerUp) -> Described:
         "local_address": address_text(message.local_address),
         "local_port": message.local_port,
         "remote_port": message.remote_port,
-        "sent_open": _open(message.sent_open),
-        "received_open": _open(message.received_open),
+        "sent_open": message.sent_open and describe_open(message.sent_open),
+        "received_open": message.received_open and describe_open(message.received_open),
         "table_name": message.table_name,
-        "information": _tlvs(message.tlvs),
+        "admin_labels": message.admin_labels,
+        "strings": message.strings,
+        "information": _unshown(codes.PEER_UP_TLVS, message.tlvs),
         "error": _text(message.error),
     }
 
 
 @_parts.register
 def _(message: PeerDown) -> Described:
-    notification = message.notification
+    event = message.fsm_event
     return {
         "type": "peer down",
         "peer": _peer(message.peer),
         "reason_code": message.reason,
         "reason": message.reason_text,
-        "fsm_event": message.fsm_event,
-        "notification": notification
-        and {
-            "code": notification.code,
-            "subcode": notification.subcode,
-            "data": notification.data.hex(),
-        },
-        "information": _tlvs(message.tlvs),
+        "closed_by": message.closed_by,
+        "fsm_event": event,
+        "fsm_event_name": None if event is None else codes.fsm_event_name(event),
+        "notification": message.notification and describe_notification(message.notification),
+        "table_name": message.table_name,
+        "information": _unshown(codes.PEER_UP_TLVS, message.tlvs),
         "error": _text(message.error),
     }
 
 
 @_parts.register
 def _(message: StatisticsReport) -> Described:
-    stats: list[Described] = []
-    for kind, value in message.stats:
-        if isinstance(value, tuple):
-            stats.append({"type": kind, "family": family_name(value[0]), "value": value[1]})
-        else:
-            shown = value.hex() if isinstance(value, bytes) else value
-            stats.append({"type": kind, "value": shown})
-    return {"type": "statistics report", "peer": _peer(message.peer), "stats": stats}
+    return {
+        "type": "statistics report",
+        "peer": _peer(message.peer),
+        "stats": [describe_statistic(kind, value) for kind, value in message.stats],
+    }
 
 
 @_parts.register
@@ -139,8 +147,31 @@ def _(message: RouteMirroring) -> Described:
     return {
         "type": "route mirroring",
         "peer": _peer(message.peer),
-        "information": _tlvs(message.tlvs),
+        "information": [codes.mirroring_information_name(code) for code in message.information],
+        "messages": [_mirrored(one) for one in message.mirrored],
+        "tlvs": _unshown(codes.MIRRORING_TLVS, message.tlvs),
     }
+
+
+def _mirrored(one: Mirrored) -> Described:
+    """What the message says; its octets too where nothing could be read."""
+    kind, message = one.type, one.message
+    out: Described = {}
+    if kind is not None:
+        out["type"] = codes.BGP_MESSAGES.get(kind) or f"type {kind}"
+    if isinstance(message, Open):
+        out.update(describe_open(message))
+    elif isinstance(message, Update):
+        out.update({key: value for key, value in _update(message).items() if value})
+    elif isinstance(message, Notification):
+        out.update(describe_notification(message))
+    elif message is not None:
+        out.update(family=family_name(message.family), subtype=message.subtype)
+    elif kind is None or one.error is not None:
+        out["octets"] = one.octets.hex()
+    if one.error is not None:
+        out["error"] = str(one.error)
+    return out
 
 
 @_parts.register
@@ -163,7 +194,7 @@ def _peer(peer: PeerHeader) -> Described:
     return {
         "type": _PEER_TYPES[peer.peer_type] if known else f"type {peer.peer_type}",
         "view": peer.view.label,
-        "flags": [name for bit, name in _FLAGS if peer.flags & bit],
+        "flags": peer.flag_names,
         "distinguisher": peer.distinguisher_text,
         "address": peer.address_text,
         "asn": peer.asn,
@@ -179,33 +210,14 @@ def _time(microseconds: int) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).isoformat()
 
 
-def _open(message: Open | None) -> Described | None:
-    if message is None:
-        return None
-    return {
-        "version": message.version,
-        "asn": message.asn,
-        "hold_time": message.hold_time,
-        "bgp_id": address_text(message.bgp_id),
-        "families": [family_name(family) for family in message.families],
-        "add_path": {
-            family_name(family): _ADD_PATH.get(mode, mode)
-            for family, mode in message.add_path.items()
-        },
-        "capabilities": [
-            {"code": code, "value": value.hex()} for code, value in message.capabilities
-        ],
-    }
-
-
 def _update(update: Update) -> Described:
     ended = update.end_of_rib
     return {
         "end_of_rib": None if ended is None else family_name(ended),
         "withdrawn": [_routes(routes) for routes in update.withdrawn],
         "announced": [_announced(routes, update) for routes in update.announced],
-        "attributes": update.attributes and attributes_json(update.attributes),
-        "errors": [str(error) for error in update.errors],
+        "attributes": update.attributes and describe_attributes(update.attributes),
+        "errors": [describe_error(error) for error in update.errors],
     }
 
 
@@ -213,7 +225,7 @@ def _announced(routes: NlriSet, update: Update) -> Described:
     """Attributes of its own only where one UPDATE announces under two next hops."""
     out = _routes(routes)
     if routes.attributes is not None and routes.attributes is not update.attributes:
-        out["attributes"] = attributes_json(routes.attributes)
+        out["attributes"] = describe_attributes(routes.attributes)
     return out
 
 
@@ -231,36 +243,9 @@ def _routes(routes: NlriSet) -> Described:
     return {"family": family_name(routes.family), "routes": found}
 
 
-def attributes_json(attributes: PathAttributes) -> Described:
-    """The attributes that are there, by their RFC names."""
-    aggregator = attributes.aggregator
-    shown: Described = {
-        "origin": attributes.origin_text,
-        "as_path": attributes.as_path_json,
-        "next_hop": attributes.next_hop and address_text(attributes.next_hop),
-        "next_hop_link_local": attributes.next_hop_link_local
-        and address_text(attributes.next_hop_link_local),
-        "med": attributes.med,
-        "local_pref": attributes.local_pref,
-        "atomic_aggregate": attributes.atomic_aggregate or None,
-        "aggregator": aggregator and {"asn": aggregator[0], "address": address_text(aggregator[1])},
-        "communities": attributes.communities_text,
-        "large_communities": attributes.large_communities_text,
-        "ext_communities": attributes.ext_communities_text,
-        "originator_id": attributes.originator_id and address_text(attributes.originator_id),
-        "cluster_list": [address_text(cluster) for cluster in attributes.cluster_list],
-        "unknown": [
-            {"type": kind, "flags": flags, "value": value.hex()}
-            for kind, flags, value in attributes.unknown
-        ],
-    }
-    return {
-        key: value for key, value in shown.items() if value not in (None, []) or key == "as_path"
-    }
-
-
-def _tlvs(tlvs: tuple[tuple[int, bytes], ...]) -> list[Described]:
-    return [{"type": kind, "value": value.hex()} for kind, value in tlvs]
+def _unshown(names: dict[int, str], tlvs: tuple[Tlv, ...]) -> list[Described]:
+    """The TLVs of types that the registry does not have; the others have keys of their own."""
+    return describe_tlvs(names, tuple(tlv for tlv in tlvs if tlv[0] not in names))
 
 
 def _text(error: object) -> str | None:

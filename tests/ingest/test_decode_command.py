@@ -90,9 +90,9 @@ def test_a_long_malformed_message_shows_its_first_256_octets() -> None:
 
 def test_the_rest_of_the_messages_tell_what_they_hold() -> None:
     stats, down, mirrored, private, end = lines(STREAM)[7:]
-    assert stats["stats"] == [{"type": 7, "value": 5}]
-    assert down["notification"] == {"code": 6, "subcode": 2, "data": ""}
-    assert mirrored["information"] == [{"type": 1, "value": "0000"}]
+    assert stats["stats"] == [{"type": 7, "name": "routes in the Adj-RIBs-In", "value": 5}]
+    assert down["notification"]["name"] == "Cease / Administrative Shutdown"
+    assert mirrored["information"] == ["errored PDU"]
     assert private["body"] == "ab"
     assert end["reason"] == "administratively closed"
 

@@ -17,7 +17,6 @@ from services.ingest.wire.messages import (
     Initiation,
     MalformedMessage,
     MessageType,
-    Notification,
     PeerDown,
     PeerUp,
     RouteMirroring,
@@ -27,6 +26,7 @@ from services.ingest.wire.messages import (
     UnknownMessage,
 )
 from services.ingest.wire.nlri import NlriSet, describe_nlri, prefix_text
+from services.ingest.wire.notification import Notification
 from services.ingest.wire.peer import PeerHeader, PeerKey, RibView
 from services.ingest.wire.stream import StreamDecoder
 from services.ingest.wire.update import Update

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from services.ingest.wire.errors import WireError
+from services.ingest.wire.notification import Notification
 
 HEADER_SIZE = 19
 MARKER = b"\xff" * 16
@@ -102,6 +103,13 @@ def decode_open(buf: bytes, pos: int, end: int) -> Open:
         buf[pos + 5 : pos + 9],
         tuple(capabilities),
     )
+
+
+def read_notification(buf: bytes, pos: int, end: int) -> Notification:
+    """The NOTIFICATION whose body lies between `pos` and `end` (RFC 4271 4.5)."""
+    if end - pos < 2:
+        raise WireError("NOTIFICATION is shorter than 21 octets", pos, (), "RFC 4271 4.5")
+    return Notification(buf[pos], buf[pos + 1], buf[pos + 2 : end])
 
 
 def _tlvs(buf: bytes, pos: int, end: int, length_size: int) -> Iterator[tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""The bodies of every BMP message but Route Monitoring.
+"""The bodies of every BMP message but Route Monitoring and Route Mirroring.
 
 A reader takes the buffer, where the body starts and ends (after the per-peer header where there
 is one) and that header. It returns a message or raises WireError; offsets count from the first
@@ -14,43 +14,27 @@ from services.ingest.wire.bgp_open import (
     Open,
     bgp_header,
     decode_open,
+    read_notification,
 )
+from services.ingest.wire.codes import PEER_DOWN_REASONS, TERMINATION_REASONS, fsm_event_name
 from services.ingest.wire.errors import WireError
 from services.ingest.wire.messages import (
     Initiation,
-    Notification,
     PeerDown,
     PeerUp,
-    RouteMirroring,
     StatisticsReport,
-    StatValue,
     Termination,
     Tlv,
 )
+from services.ingest.wire.notification import Notification
 from services.ingest.wire.peer import FLAG_V, LOC_RIB_PEER, PeerHeader
+from services.ingest.wire.statistics import StatValue, read_statistic
 from services.ingest.wire.text import free_text
 
 INFORMATION_STRING = 0
 INFORMATION_SYS_DESCR = 1
 INFORMATION_SYS_NAME = 2
 INFORMATION_TABLE_NAME = 3  # RFC 9069 5.2.1, RFC 9736 4
-
-TERMINATION_REASONS = {  # RFC 7854 4.5
-    0: "administratively closed",
-    1: "unspecified reason",
-    2: "out of resources",
-    3: "redundant connection",
-    4: "permanently administratively closed",
-}
-
-PEER_DOWN_REASONS = {  # RFC 7854 4.9, RFC 9069 5.3
-    1: "local system closed, NOTIFICATION sent",
-    2: "local system closed, no NOTIFICATION",
-    3: "remote system closed, NOTIFICATION received",
-    4: "remote system closed, no NOTIFICATION",
-    5: "peer de-configured",
-    6: "local system closed, TLV data follows",
-}
 
 _PEER_UP = Struct(">16sHH")
 _HEAD = Struct(">HH")
@@ -144,10 +128,14 @@ def read_peer_down(buf: bytes, pos: int, end: int, peer: PeerHeader) -> PeerDown
     try:
         if reason in (1, 3):
             out.notification = _read_notification(buf, pos + 1, end)
+            out.reason_text += f": {out.notification.text}"
         elif reason == 2:
             out.fsm_event = _read_fsm_event(buf, pos + 1, end)
+            if out.fsm_event:
+                out.reason_text += f": {fsm_event_name(out.fsm_event)}"
         elif reason == 6:
             out.tlvs = read_tlvs(buf, pos + 1, end)
+            out.table_name = _text_of(out.tlvs, INFORMATION_TABLE_NAME)
     except WireError as error:
         out.error = error
     return out
@@ -157,10 +145,7 @@ def _read_notification(buf: bytes, pos: int, end: int) -> Notification:
     kind, after = bgp_header(buf, pos, end)
     if kind != NOTIFICATION:
         raise WireError(f"BGP type {kind} is no NOTIFICATION", pos + 18, (), "RFC 7854 4.9")
-    pos += HEADER_SIZE
-    if after - pos < 2:
-        raise WireError("NOTIFICATION is shorter than 21 octets", pos, (), "RFC 4271 4.5")
-    return Notification(buf[pos], buf[pos + 1], buf[pos + 2 : after])
+    return read_notification(buf, pos + HEADER_SIZE, after)
 
 
 def _read_fsm_event(buf: bytes, pos: int, end: int) -> int:
@@ -179,18 +164,5 @@ def read_statistics(buf: bytes, pos: int, end: int, peer: PeerHeader) -> Statist
         reason = f"stats count is {count} and {len(tlvs)} follow"
         raise WireError(reason, pos, (), "RFC 7854 4.8")
     for kind, value in tlvs:
-        stats.append((kind, _stat_value(value)))
+        stats.append((kind, read_statistic(value)))
     return StatisticsReport(peer, stats)
-
-
-def _stat_value(value: bytes) -> StatValue:
-    """Told by its length, so that private and later types can be read too (RFC 7854 4.8)."""
-    if len(value) in (4, 8):
-        return int.from_bytes(value, "big")
-    if len(value) == 11:
-        return int.from_bytes(value[:3], "big"), int.from_bytes(value[3:], "big")
-    return value
-
-
-def read_route_mirroring(buf: bytes, pos: int, end: int, peer: PeerHeader) -> RouteMirroring:
-    return RouteMirroring(peer, read_tlvs(buf, pos, end))

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from services.ingest.wire.errors import WireError
 from services.ingest.wire.native import mypyc_attr
 from services.ingest.wire.peer import PeerHeader
+from services.ingest.wire.statistics import StatValue
+from services.ingest.wire.text import free_text
 from services.ingest.wire.update import Update
 
 if TYPE_CHECKING:
     from services.ingest.wire.bgp_open import Open
+    from services.ingest.wire.notification import Notification
 
 
 class MessageType(IntEnum):
@@ -31,16 +34,17 @@ class MessageType(IntEnum):
 Tlv = tuple[int, bytes]
 """Information type and value, as they came."""
 
-StatValue = int | tuple[int, int] | bytes
-"""A counter or gauge; (family, gauge) where it is for one family; else the octets themselves."""
+_STRING = 0  # RFC 7854 4.4, RFC 9736 3
+_ADMIN_LABEL = 4  # RFC 9736 3.3
+
+_SYSTEM_THAT_CLOSED = {1: "local", 2: "local", 3: "remote", 4: "remote", 6: "local"}
 
 
-class Notification(NamedTuple):
-    """A BGP NOTIFICATION (RFC 4271 4.5)."""
+class RefreshRequest(NamedTuple):
+    """A ROUTE-REFRESH (RFC 2918): its family, and the subtype of RFC 7313 3.2."""
 
-    code: int
-    subcode: int
-    data: bytes
+    family: int
+    subtype: int
 
 
 @mypyc_attr(acyclic=True)
@@ -63,6 +67,11 @@ class Initiation(Message):
         self.tlvs = tlvs
         self.sys_name = sys_name
         self.sys_descr = sys_descr
+
+    @property
+    def strings(self) -> list[str]:
+        """Free-form strings, in the order in which they came."""
+        return _texts(self.tlvs, _STRING)
 
 
 @final
@@ -106,13 +115,31 @@ class PeerUp(Message):
         self.table_name: str | None = None
         self.error: WireError | None = None
 
+    @property
+    def strings(self) -> list[str]:
+        """Free-form strings, in the order in which they came."""
+        return _texts(self.tlvs, _STRING)
+
+    @property
+    def admin_labels(self) -> list[str]:
+        return _texts(self.tlvs, _ADMIN_LABEL)
+
 
 @final
 @mypyc_attr(acyclic=True)
 class PeerDown(Message):
     """`error` is set where the rest of it could not be read; the peer is down all the same."""
 
-    __slots__ = ("error", "fsm_event", "notification", "peer", "reason", "reason_text", "tlvs")
+    __slots__ = (
+        "error",
+        "fsm_event",
+        "notification",
+        "peer",
+        "reason",
+        "reason_text",
+        "table_name",
+        "tlvs",
+    )
 
     def __init__(self, peer: PeerHeader, reason: int, reason_text: str) -> None:
         self.peer = peer
@@ -121,7 +148,13 @@ class PeerDown(Message):
         self.notification: Notification | None = None
         self.fsm_event: int | None = None
         self.tlvs: tuple[Tlv, ...] = ()
+        self.table_name: str | None = None
         self.error: WireError | None = None
+
+    @property
+    def closed_by(self) -> str | None:
+        """`local` is the router, `remote` its peer; None where the reason does not say."""
+        return _SYSTEM_THAT_CLOSED.get(self.reason)
 
 
 @final
@@ -149,12 +182,34 @@ class RouteMonitoring(Message):
 
 @final
 @mypyc_attr(acyclic=True)
+class Mirrored:
+    """One mirrored BGP message (RFC 7854 4.7).
+
+    `type` is that of its header, `message` what it says; both are None where the router says
+    that the PDU is errored or `error` tells why it cannot be read. A KEEPALIVE says nothing.
+    """
+
+    __slots__ = ("error", "message", "octets", "type")
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+        self.type: int | None = None
+        self.message: Open | Update | Notification | RefreshRequest | None = None
+        self.error: WireError | None = None
+
+
+@final
+@mypyc_attr(acyclic=True)
 class RouteMirroring(Message):
-    __slots__ = ("peer", "tlvs")
+    """`information` has the codes of RFC 7854 4.7: 0 errored PDU, 1 messages lost."""
+
+    __slots__ = ("information", "mirrored", "peer", "tlvs")
 
     def __init__(self, peer: PeerHeader, tlvs: tuple[Tlv, ...]) -> None:
         self.peer = peer
         self.tlvs = tlvs
+        self.information: tuple[int, ...] = ()
+        self.mirrored: tuple[Mirrored, ...] = ()
 
 
 @final
@@ -181,6 +236,10 @@ class MalformedMessage(Message):
         self.error = error
         self.frame = frame
         self.peer = peer
+
+
+def _texts(tlvs: tuple[Tlv, ...], wanted: int) -> list[str]:
+    return [free_text(value) for kind, value in tlvs if kind == wanted]
 
 
 AnyMessage = (

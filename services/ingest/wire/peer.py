@@ -31,6 +31,8 @@ FLAG_L = 0x40  # post-policy
 FLAG_A = 0x20  # AS_PATH in the legacy 2-octet form
 FLAG_O = 0x10  # Adj-RIB-Out (RFC 8671)
 
+_FLAG_NAMES = ((FLAG_V, "V"), (FLAG_L, "L"), (FLAG_A, "A"), (FLAG_O, "O"))
+
 _FIELDS = Struct(">BB8s16sI4sII")
 
 PeerKey = tuple[int, bytes, bytes]
@@ -118,6 +120,18 @@ class PeerHeader:
     @property
     def distinguisher_text(self) -> str:
         return route_distinguisher_text(self.distinguisher)
+
+    @property
+    def is_filtered(self) -> bool:
+        """The F flag: the Loc-RIB is shown in part (RFC 9069 4.2)."""
+        return self.peer_type == LOC_RIB_PEER and bool(self.flags & FLAG_V)
+
+    @property
+    def flag_names(self) -> list[str]:
+        """The letters of the flags that are set and that this type of peer has."""
+        if self.peer_type == LOC_RIB_PEER:
+            return ["F"] if self.is_filtered else []
+        return [name for bit, name in _FLAG_NAMES if self.flags & bit]
 
     @property
     def as_octets(self) -> int:

@@ -12,6 +12,8 @@ from services.ingest.wire.peer import (
     decode_peer_header,
 )
 
+_MIRROR = len(RibView)
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -69,11 +71,16 @@ class PeerRegistry:
         for view in self._of(key):
             view.closed()
 
+    def mirror(self, key: PeerKey) -> ViewContext:
+        """How mirrored messages are read: as the peer sent them, apart from every RIB view."""
+        return self._of(key)[_MIRROR]
+
     def _of(self, key: PeerKey) -> tuple[ViewContext, ...]:
-        """The views of a peer, in the order of RibView."""
+        """The views of a peer, in the order of RibView, then its mirror."""
         views = self._views.get(key)
         if views is None:
-            views = tuple(ViewContext(view, self._counters) for view in RibView)
+            kinds = (*RibView, RibView.ADJ_RIB_IN_PRE)
+            views = tuple(ViewContext(view, self._counters) for view in kinds)
             if _put(self._views, key, views):
                 self._known.clear()  # its headers may name the views that went
         return views

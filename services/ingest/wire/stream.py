@@ -18,7 +18,6 @@ from services.ingest.wire.bodies import (
     read_initiation,
     read_peer_down,
     read_peer_up,
-    read_route_mirroring,
     read_statistics,
     read_termination,
 )
@@ -31,13 +30,15 @@ from services.ingest.wire.messages import (
     MessageType,
     PeerDown,
     PeerUp,
+    RouteMirroring,
     RouteMonitoring,
     UnknownMessage,
 )
+from services.ingest.wire.mirroring import MirrorReader
 from services.ingest.wire.peer import SIZE as PEER_HEADER
 from services.ingest.wire.peer import PeerHeader, PeerKey
 from services.ingest.wire.registry import KnownPeer, PeerRegistry
-from services.ingest.wire.update import decode_update
+from services.ingest.wire.update import Update, decode_update
 
 VERSION = 3
 HEADER = 6
@@ -194,6 +195,8 @@ class StreamDecoder:
         known = self._registry.find(buf, start + HEADER)
         if kind == _ROUTE_MONITORING:
             return self._route_monitoring(buf, start + _BODY, end, known)
+        if kind == MessageType.ROUTE_MIRRORING:
+            return self._route_mirroring(buf, start, end, known.header)
         return self._with_peer(kind, buf, start + _BODY, end, known.header)
 
     def _route_monitoring(
@@ -215,12 +218,24 @@ class StreamDecoder:
             ]
         return RouteMonitoring(known.header, update, buf[after:end])
 
+    def _route_mirroring(
+        self, buf: bytes, start: int, end: int, peer: PeerHeader
+    ) -> RouteMirroring:
+        view = self._registry.mirror(peer.key)
+        message = MirrorReader(buf, peer, view, self._attributes).read(start + _BODY, end)
+        for one in message.mirrored:
+            if one.error is not None:
+                one.error = one.error.within(_PARTS[6], -start)
+            if isinstance(one.message, Update):
+                one.message.errors = [
+                    error.within("update", -start).within(_PARTS[6]) for error in one.message.errors
+                ]
+        return message
+
     def _with_peer(self, kind: int, buf: bytes, pos: int, end: int, peer: PeerHeader) -> AnyMessage:
         start = pos - _BODY
         if kind == MessageType.STATISTICS_REPORT:
             return read_statistics(buf, pos, end, peer)
-        if kind == MessageType.ROUTE_MIRRORING:
-            return read_route_mirroring(buf, pos, end, peer)
         message: PeerUp | PeerDown
         if kind == MessageType.PEER_UP:
             message = read_peer_up(buf, pos, end, peer)

@@ -111,7 +111,8 @@ def test_any_octets_of_an_update_are_judged(body: bytes, flags: int) -> None:
     st.binary(max_size=100),
 )
 def test_any_octets_of_any_family_are_judged(family: int, nlri: bytes) -> None:
-    look_at(o.route_monitoring(o.update(o.ORIGIN + o.AS_PATH + o.mp_reach(family, bytes(4), nlri))))
+    announced = o.update(o.ORIGIN + o.AS_PATH + o.mp_reach(family, b"", nlri))
+    look_at(o.route_monitoring(announced, o.peer(kind=3)))  # a Loc-RIB needs no next hop
     look_at(o.route_monitoring(o.update(o.mp_unreach(family, nlri))))
 
 
