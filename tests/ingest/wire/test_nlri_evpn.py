@@ -339,7 +339,8 @@ def test_gobgp_sends_every_one_of_its_route_types() -> None:
     assert len(found) == 21
 
 
-ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
+BY_VERSION = {4: st.ip_addresses(v=4), 6: st.ip_addresses(v=6)}
+ADDRESSES = st.one_of(*BY_VERSION.values()).map(str)
 VNIS = st.integers(0, 2**24 - 1)
 ESIS = st.binary(min_size=10, max_size=10)
 MACS = st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":"))
@@ -366,7 +367,7 @@ def test_prefix_routes_come_back_as_they_were_written(
     data: st.DataObject, vni: int, esi: bytes, tag: int
 ) -> None:
     version = data.draw(st.sampled_from((4, 6)))
-    address, gateway = data.draw(st.tuples(*[st.ip_addresses(v=version)] * 2))
+    address, gateway = data.draw(st.tuples(*[BY_VERSION[version]] * 2))
     bits = data.draw(st.integers(0, 32 if version == 4 else 128))
     network = ipaddress.ip_network((address, bits), strict=False)
     found = shown(n.ip_prefix(RD, str(network), str(gateway), n.vni(vni), esi, tag))

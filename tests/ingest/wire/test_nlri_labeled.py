@@ -16,6 +16,7 @@ from tests.ingest.wire.decoding import update_of
 
 LABELED = {4: families.IPV4_LABELED_UNICAST, 6: families.IPV6_LABELED_UNICAST}
 VPN = {4: families.VPNV4, 6: families.VPNV6}
+ADDRESSES = {4: st.ip_addresses(v=4), 6: st.ip_addresses(v=6)}
 MULTICAST_VPN = {4: families.VPNV4_MULTICAST, 6: families.VPNV6_MULTICAST}
 
 
@@ -154,10 +155,9 @@ def compared(family: int, field: bytes) -> list[dict[str, object]]:
 @given(st.data())
 def test_labeled_and_vpn_routes_come_back_as_they_were_written(data: st.DataObject) -> None:
     version = data.draw(st.sampled_from((4, 6)))
-    addresses = st.ip_addresses(v=version)
     networks = st.builds(
         lambda address, bits: str(ipaddress.ip_network((address, bits), strict=False)),
-        addresses,
+        ADDRESSES[version],
         st.integers(0, 32 if version == 4 else 128),
     )
     numbers = st.integers(0, 2**32 - 1)

@@ -38,6 +38,7 @@ def frr(lab: Lab) -> Edge[FrrBgpd]:
 
 def gobgp(lab: Lab, *, add_path: bool = False) -> Edge[GobgpMonitored]:
     """GoBGP; its policy applies to both peers. With `add_path` the GoBGP peer uses ADD-PATH."""
+    families = ("ipv4-unicast",) if add_path else ()
     listen, peer = _listen(lab, _ROUTER), _listen(lab, _GOBGP)
     router = GobgpMonitored(
         lab.directory("edge"),
@@ -46,12 +47,12 @@ def gobgp(lab: Lab, *, add_path: bool = False) -> Edge[GobgpMonitored]:
         asn=ASN,
         peers=[
             GobgpPeer(lab.network.address(_EXABGP), EXABGP_ASN),
-            GobgpPeer(peer[0], GOBGP_ASN, port=peer[1], add_path=add_path),
+            GobgpPeer(peer[0], GOBGP_ASN, port=peer[1], add_path=families),
         ],
         station=lab.station,
     )
     lab.run(router)
-    towards = GobgpPeer(listen[0], ASN, add_path=add_path)
+    towards = GobgpPeer(listen[0], ASN, add_path=families)
     return Edge(router, [_exabgp(lab, listen), _gobgp(lab, peer, towards)])
 
 

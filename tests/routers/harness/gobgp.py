@@ -126,6 +126,14 @@ class GobgpMonitored(Gobgpd):
         words = ("global", "rib", "-a", _ADDRESS_FAMILIES[family])
         return table(_route(path) for path in self._paths(*words) if path["best"])
 
+    def paths(self, peer: str, family: str) -> list[dict[str, Any]]:
+        """Every path of `peer` before the policy as gobgp shows it; `family` in gobgp's words."""
+        return self._paths("neighbor", peer, "adj-in", "-a", family)
+
+    def best_paths(self, family: str) -> list[dict[str, Any]]:
+        """The best path to each destination in the same form."""
+        return [path for path in self._paths("global", "rib", "-a", family) if path["best"]]
+
     def shut(self, peer: str) -> None:
         """Takes the session to `peer` down and keeps it down."""
         self.command("neighbor", peer, "disable")
@@ -165,6 +173,14 @@ class GobgpFeeder(Gobgpd):
     def withdraw(self, routes: Iterable[Route], path_id: int = 0) -> None:
         for route in routes:
             self.command(*_rib(route, "del"), *_identifier(path_id))
+
+    def inject(self, family: str, *words: str) -> None:
+        """Adds a route of any family, in gobgp's own words."""
+        self.command("global", "rib", "add", "-a", family, *words)
+
+    def take_back(self, family: str, *words: str) -> None:
+        """Withdraws a route that was injected with the same words."""
+        self.command("global", "rib", "del", "-a", family, *words)
 
     def _attributes(self, route: Route) -> list[str]:
         if not route.as_path or route.as_path[0] != self.asn:

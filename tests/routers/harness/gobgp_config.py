@@ -61,25 +61,32 @@ _NEIGHBOR = """\
     local-address = "{address}"
     passive-mode = {passive}
     remote-port = {remote_port}
+"""
+
+_FAMILY = """\
   [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
-      afi-safi-name = "ipv4-unicast"
+      afi-safi-name = "{family}"
     [neighbors.afi-safis.add-paths.config]
       {add_path}
-  [[neighbors.afi-safis]]
-    [neighbors.afi-safis.config]
-      afi-safi-name = "ipv6-unicast"
 """
+
+UNICAST = ("ipv4-unicast", "ipv6-unicast")
+"""The families of a session that needs no others, by gobgpd's names."""
 
 
 @dataclass(frozen=True, slots=True)
 class GobgpPeer:
-    """A neighbour: `port` 0 waits for it to connect, else it is connected to there."""
+    """A neighbour: `port` 0 waits for it to connect, else it is connected to there.
+
+    `add_path` names those of its `families` that ADD-PATH is used for.
+    """
 
     address: str
     asn: int
     port: int = 0
-    add_path: bool = False
+    add_path: tuple[str, ...] = ()
+    families: tuple[str, ...] = UNICAST
 
 
 def speaker(address: str, asn: int, port: int) -> str:
@@ -97,11 +104,14 @@ def monitored(name: str, station: tuple[str, int]) -> str:
 
 def neighbor(address: str, peer: GobgpPeer, add_path: str) -> str:
     """A neighbour of the speaker at `address`; `add_path` where the peer asks for ADD-PATH."""
-    return _NEIGHBOR.format(
+    head = _NEIGHBOR.format(
         address=address,
         peer=peer.address,
         peer_asn=peer.asn,
         passive=str(peer.port == 0).lower(),
         remote_port=peer.port or 179,
-        add_path=add_path if peer.add_path else "",
+    )
+    return head + "".join(
+        _FAMILY.format(family=family, add_path=add_path if family in peer.add_path else "")
+        for family in peer.families
     )
