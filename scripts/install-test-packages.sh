@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the router tests run, where that is possible:
-# FRR, GoBGP and ExaBGP. Says in one line what it does, or why it does nothing.
+# FRR, GoBGP and ExaBGP; and tcpdump, for real packet captures. Says in one line what it does, or
+# why it does nothing.
 #
 # The tests start their own routers on loopback. The packages, however, bring system services
 # that would start at once and at every boot, so that the machine would speak BGP: a policy-rc.d
@@ -9,7 +10,7 @@
 # Exit status: always 0. Where the packages cannot be had, the tests skip and name them.
 set -eu
 
-PACKAGES="frr gobgpd exabgp"
+PACKAGES="frr gobgpd exabgp tcpdump"
 POLICY=/usr/sbin/policy-rc.d
 
 say() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import sys
 import time
@@ -10,30 +11,112 @@ import time
 import click
 
 from services.ingest.captures import open_capture
-from services.ingest.decode import write_messages, write_summary
+from services.ingest.decode import Decoding, write_messages, write_summary
+from services.ingest.describe import type_name
+from services.ingest.filters import Filter, Network, Peer
 from services.ingest.replay import Progress, Target
 from services.ingest.replay import replay as play
 from services.ingest.replay_progress import STYLES, shown
 
 
+def _peer(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[Peer]:
+    found = []
+    for value in values:
+        number = value.upper().removeprefix("AS")
+        if number.isascii() and number.isdigit():
+            found.append(Peer(None, int(number)))
+            continue
+        try:
+            found.append(Peer(ipaddress.ip_address(value).packed, None))
+        except ValueError:
+            raise click.BadParameter(f"{value} is no address and no AS number") from None
+    return found
+
+
+def _prefix(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> list[Network]:
+    try:
+        return [ipaddress.ip_network(value) for value in values]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _type(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[str]:
+    known = [type_name(number) for number in range(256)]
+    names = [value.lower().replace("-", " ") for value in values]
+    for name in names:
+        if name not in known:
+            shown = ", ".join(known[:7])
+            raise click.BadParameter(f"{name} is none of {shown}, type 7 to type 255")
+    return names
+
+
 @click.command()
 @click.argument("file")
 @click.option("--summary", is_flag=True, help="One object with counts instead of every message.")
-def decode(file: str, summary: bool) -> None:
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    callback=_peer,
+    metavar="ADDRESS|AS",
+    help="Only messages about this BGP peer.",
+)
+@click.option(
+    "--prefix",
+    "prefixes",
+    multiple=True,
+    callback=_prefix,
+    metavar="PREFIX",
+    help="Only messages with a route to PREFIX itself or to a more specific one inside it.",
+)
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    callback=_type,
+    metavar="NAME",
+    help='Only messages of this type, as it is printed: "peer up" or peer-up.',
+)
+@click.option("--errors", is_flag=True, help="Only messages in which something is wrong.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    help="In a packet capture, only TCP connections of this port.  [default: 11019, and "
+    "whatever else starts as BMP does]",
+)
+def decode(
+    file: str,
+    *,
+    summary: bool,
+    peers: list[Peer],
+    prefixes: list[Network],
+    types: list[str],
+    errors: bool,
+    port: int | None,
+) -> None:
     """Print the BMP messages of FILE as JSON, one object a line.
 
-    FILE is the byte stream of one router's connection, plain, gzip or xz; - is standard input.
+    FILE is the byte stream of one router's connection, or a packet capture (pcap, pcapng) whose
+    TCP connections are put together again; plain, gzip or xz. - is standard input.
+
+    An option given several times is met by any of its values; several options must all be met.
     """
+    wanted = Filter(tuple(peers), tuple(prefixes), tuple(types), errors)
     output = sys.stdout.buffer
     with open_capture(file) as capture:
+        decoding = Decoding(capture.chunks(), wanted, port)
         try:
             run = write_summary if summary else write_messages
-            note = run(capture.chunks(), lambda data: (output.write(data), output.flush()))
+            run(decoding, lambda data: (output.write(data), output.flush()))
         except BrokenPipeError:  # the reader has seen enough, as `| head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return
-    if note is not None:
+    for note in decoding.notes:
         click.echo(f"bgpilot: {note}", err=True)
+    if not decoding.is_whole:
+        sys.exit(1)
 
 
 def _target(text: str) -> Target:

@@ -19,6 +19,7 @@ from services.ingest.wire.text import free_text
 
 if TYPE_CHECKING:
     from services.ingest.wire import AnyMessage, NlriSet, PeerHeader, StreamDecoder
+    from services.ingest.wire.context import Counters
 
 _TEXT_LIMIT = 90
 """Characters of an Initiation's text that are shown."""
@@ -54,10 +55,10 @@ def _family(family: int) -> str:
 
 
 class Summary:
-    """Counts the messages of one decoder; `as_json` gives them."""
+    """Counts the messages of a capture; `as_json` gives them."""
 
-    def __init__(self, decoder: StreamDecoder) -> None:
-        self._decoder = decoder
+    def __init__(self) -> None:
+        self._counters: set[Counters] = set()
         self._types: Counter[str] = Counter()
         self._announced: Counter[str] = Counter()
         self._withdrawn: Counter[str] = Counter()
@@ -71,8 +72,9 @@ class Summary:
         self._add_path = 0
         self._malformed = 0
 
-    def add(self, message: AnyMessage) -> None:
-        """Count one message; Peer Ups must not have been decoded beyond it."""
+    def add(self, message: AnyMessage, decoder: StreamDecoder) -> None:
+        """Count one message of a decoder, which must not have decoded beyond it."""
+        self._counters.add(decoder.counters)
         self._octets += message.length
         if isinstance(message, MalformedMessage | UnknownMessage):
             known = message.type < len(_TYPES)
@@ -83,6 +85,7 @@ class Summary:
         if peer is not None:
             self._add_peer(peer)
         if isinstance(message, RouteMonitoring):
+            self._without_peer_up += message.peer.key not in decoder.peers
             self._add_routes(message)
         elif isinstance(message, MalformedMessage) and message.type == 0:
             self._malformed += 1
@@ -99,9 +102,8 @@ class Summary:
         self._peer_types[name] += 1
 
     def _add_routes(self, message: RouteMonitoring) -> None:
-        peer, update = message.peer, message.update
-        self._views[_VIEWS[peer.view]] += 1
-        self._without_peer_up += peer.key not in self._decoder.peers
+        update = message.update
+        self._views[_VIEWS[message.peer.view]] += 1
         self._trailing += bool(message.trailing)
         self._malformed += bool(update.errors)
         if update.end_of_rib is not None:
@@ -130,7 +132,7 @@ class Summary:
             "route_monitoring_without_peer_up": self._without_peer_up,
             "route_monitoring_with_trailing_tlvs": self._trailing,
             "add_path_nlri": self._add_path,
-            "add_path_disagrees_with_open": self._decoder.counters.add_path_overridden,
+            "add_path_disagrees_with_open": sum(one.add_path_overridden for one in self._counters),
             "malformed_updates": self._malformed,
             "initiation": self._initiation,
         }

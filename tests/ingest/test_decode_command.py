@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.ingest.decode import write_messages, write_summary
+from services.ingest.decode import Decoding, write_messages, write_summary
 from services.ingest.wire import IPV6_UNICAST
 from shared.errors import UserError
+from tests.ingest.pcap import building as b
 from tests.ingest.wire import octets as o
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ STREAM = b"".join(
 
 def lines(*chunks: bytes) -> list[dict[str, Any]]:
     out: list[bytes] = []
-    write_messages(chunks, out.append)
+    write_messages(Decoding(chunks), out.append)
     return [json.loads(line) for line in b"".join(out).splitlines()]
 
 
@@ -100,19 +101,22 @@ def test_the_rest_of_the_messages_tell_what_they_hold() -> None:
 def test_what_came_before_a_broken_header_is_still_printed() -> None:
     out: list[bytes] = []
     with pytest.raises(UserError, match=r"BMP version 4 .* configure version 3"):
-        write_messages([INITIATION + b"\4\0\0\0\6\0"], out.append)
+        write_messages(Decoding([INITIATION + b"\4\0\0\0\6\0"]), out.append)
     assert len(out) == 1
     assert b"edge1" in out[0]
 
 
 def test_a_stream_that_ends_inside_a_message_is_noted() -> None:
-    assert write_messages([INITIATION], lambda _: None) is None
-    assert "ends inside a message" in str(write_messages([INITIATION[:-1]], lambda _: None))
+    whole, cut = Decoding([INITIATION]), Decoding([INITIATION[:-1]])
+    for decoding in (whole, cut):
+        write_messages(decoding, lambda _: None)
+    assert whole.notes == []
+    assert "ends inside a message" in cut.notes[0]
 
 
 def test_the_summary_counts_everything() -> None:
     out: list[bytes] = []
-    assert write_summary([STREAM[:100], STREAM[100:]], out.append) is None
+    write_summary(Decoding([STREAM[:100], STREAM[100:]]), out.append)
     assert json.loads(b"".join(out)) == {
         "bytes": len(STREAM),
         "messages": 12,
@@ -160,6 +164,52 @@ def test_the_command_says_one_sentence_where_framing_is_broken() -> None:
     assert found.returncode == 1
     assert found.stdout.count(b"\n") == found.stderr.count(b"\n") == 1
     assert found.stderr.startswith(b"bgpilot: BMP version 4 is not spoken here")
+
+
+def packet_capture(stream: bytes) -> bytes:
+    return b.pcap(*(segment.ip() for segment in b.conversation(stream)))
+
+
+def test_the_command_reads_a_packet_capture_from_a_file_and_from_standard_input(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "capture.pcap.gz"
+    path.write_bytes(gzip.compress(packet_capture(STREAM)))
+    found = run(str(path))
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert found.stdout == run("-", stdin=packet_capture(STREAM)).stdout
+    label = "192.0.2.1:40000 > 192.0.2.254:11019"
+    assert [json.loads(line) for line in found.stdout.splitlines()] == [
+        {"connection": label} | line for line in lines(STREAM)
+    ]
+    assert run("--summary", str(path)).stdout == run("--summary", "-", stdin=STREAM).stdout
+
+
+def test_the_command_fails_where_a_connection_of_a_packet_capture_cannot_be_followed() -> None:
+    found = run("-", stdin=packet_capture(INITIATION + b"\4\0\0\0\6\0"))
+    assert found.returncode == 1
+    assert found.stdout.count(b"\n") == 1
+    assert found.stderr.startswith(b"bgpilot: 192.0.2.1:40000 > 192.0.2.254:11019: BMP version 4")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--peer", "router1"), "router1 is no address and no AS number"),
+        (("--prefix", "10.0.0.1/8"), "10.0.0.1/8 has host bits set"),
+        (("--type", "update"), "update is none of route monitoring, statistics report"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_named(arguments: tuple[str, str], sentence: str) -> None:
+    found = run(*arguments, "-", stdin=b"")
+    assert found.returncode == 2
+    assert sentence in found.stderr.decode()
+
+
+def test_the_command_shows_what_its_filters_want() -> None:
+    found = run("--peer", "AS65001", "--type", "route-monitoring", "--errors", "-", stdin=STREAM)
+    (line,) = found.stdout.splitlines()
+    assert json.loads(line)["frame"] == MALFORMED.hex()
 
 
 def test_the_command_bears_a_reader_that_goes_away(tmp_path: Path) -> None:

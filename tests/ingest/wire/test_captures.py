@@ -70,9 +70,9 @@ DIFFERENCES: dict[str, dict[str, object]] = {
 
 def counts(data: bytes) -> dict[str, object]:
     decoder = StreamDecoder()
-    summary = Summary(decoder)
+    summary = Summary()
     for found in decoder.feed(data):
-        summary.add(found)
+        summary.add(found, decoder)
     assert decoder.close() is None
     return summary.as_json()
 
