@@ -197,6 +197,13 @@ def test_a_filter_that_gobgp_garbled_is_no_other_filter(field: str) -> None:
         split_nlri(IPV4, bytes.fromhex(field), 0, 28)
 
 
+def test_the_offset_prefixes_of_gobgp_are_not_those_of_the_rfc() -> None:
+    """GoBGP 3.10 writes the octets before the offset too; RFC 8956 3.1 leaves them out."""
+    field = bytes.fromhex("16 014020 20010db800500000 022800 20010db800 038111")
+    with pytest.raises(WireError, match="component type 0 after 1 is not allowed"):
+        split_nlri(IPV6, field, 0, len(field))
+
+
 COMPARISONS = {1: "=", 2: ">", 3: ">=", 4: "<", 5: "<=", 6: "!="}
 LISTS = st.lists(
     st.tuples(st.sampled_from(sorted(COMPARISONS)), st.booleans(), st.integers(0, 2**64 - 1)),

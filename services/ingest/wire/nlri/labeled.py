@@ -55,7 +55,7 @@ def read_vpnv6_multicast(buf: bytes, pos: int, end: int) -> Read:
 def _read(buf: bytes, pos: int, end: int, rd: int, max_bits: int) -> Read:
     if pos + ANY_LENGTH[buf[pos]] > end:
         raise _too_long(buf[pos], pos)
-    return _read_rest(buf, pos, end, _stack_octets(buf, pos, rd, max_bits), rd, max_bits)
+    return _read_rest(buf, pos, end, _stack_octets(buf, pos, rd), rd, max_bits)
 
 
 def _read_rest(buf: bytes, pos: int, end: int, labels: int, rd: int, max_bits: int) -> Read:
@@ -81,25 +81,22 @@ def _too_long(bits: int, pos: int) -> WireError:
     return WireError(f"NLRI of {bits} bits runs past its field", pos, (), "RFC 7606 5.3")
 
 
-def _stack_octets(buf: bytes, pos: int, rd: int, max_bits: int) -> int:
+def _stack_octets(buf: bytes, pos: int, rd: int) -> int:
     """Octets of the label stack of the NLRI at `pos`: up to its bottom, else one label.
 
     Without the Multiple Labels Capability there is one label and its bottom bit means nothing
     (RFC 8277 2.2). Routers do send a stack without having said so, and a label without the bit
-    (an SRv6 function, RFC 9252 4): a route distinguisher of a known type after one label says
-    that the stack ends there where the rest is a prefix, for as a label it would be one of the
-    first 48.
+    (an SRv6 function, RFC 9252 4). In a VPN a stack that is none ends within the route
+    distinguisher, and what follows is not of one of the three types that there are.
     """
     room = (buf[pos] >> 3) - rd
-    left = buf[pos] - 24 - 8 * rd
-    if rd and 0 <= left <= max_bits and buf[pos + 4] == 0 and buf[pos + 5] <= 2:
-        return 3
     size = 3
     while size <= room:
         at = pos + size - 2
         label = buf[at] << 16 | buf[at + 1] << 8 | buf[at + 2]
         if label & 1 or label in _WITHDRAWN:
-            return size
+            is_stack = size == 3 or not rd or (buf[at + 3] == 0 and buf[at + 4] <= 2)
+            return size if is_stack else 3
         size += 3
     return 3
 
