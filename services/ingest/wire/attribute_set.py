@@ -205,9 +205,7 @@ def _read(
             error = found
         else:
             return True
-    error = error.within(rule.name).handled_by(rule.approach, item.kind)
-    errors.append(error)
-    out.withdraws = out.withdraws or error.approach is Approach.TREAT_AS_WITHDRAW
+    errors.append(error.within(rule.name).handled_by(rule.approach, item.kind))
     return False
 
 

@@ -34,10 +34,10 @@ class PathAttributes:
     `unknown` is the part of it that nothing here can read. `present` has one bit for each type
     that came, `1 << type`.
 
-    `errors` lists what RFC 7606 tolerated, with offsets in the buffer that was decoded, and
-    `withdraws` is true where one of them asks for treat-as-withdraw. `discarded` lists what is
-    sound and yet not to be used, such as LOCAL_PREF from an external peer, with offsets from
-    the first octet of the attributes. `depth` counts the ATTR_SETs that this set is inside of.
+    `errors` lists what RFC 7606 tolerated, with offsets in the buffer that was decoded.
+    `discarded` lists what is sound and yet not to be used, such as LOCAL_PREF from an external
+    peer, with offsets from the first octet of the attributes. `depth` counts the ATTR_SETs that
+    this set is inside of.
 
     `identity` is equal for two sets exactly when they mean the same: the attributes in the
     order of their types, without MP_REACH_NLRI and MP_UNREACH_NLRI, then the next hop.
@@ -68,7 +68,6 @@ class PathAttributes:
         "originator_id",
         "others",
         "present",
-        "withdraws",
     )
 
     def __init__(self, as_octets: int) -> None:
@@ -95,7 +94,6 @@ class PathAttributes:
         self.errors: tuple[WireError, ...] = ()
         self.discarded: tuple[WireError, ...] = ()
         self.depth = 0
-        self.withdraws = False
         self.identity = b""
 
     def has(self, kind: int) -> bool:

@@ -13,12 +13,16 @@ from services.ingest.wire import (
     MalformedMessage,
     RouteMonitoring,
     StreamDecoder,
+    families,
 )
 from services.ingest.wire.families import EVPN, VPNV4
 from services.ingest.wire.registry import MAX_PEERS
 from tests.ingest.wire import octets as o
 from tests.ingest.wire.decoding import error_of, message, messages, texts, update_of
 
+FAMILIES = sorted(
+    {value for value in vars(families).values() if isinstance(value, int)} | {0x630163}
+)
 NEXT_HOP6 = ipaddress.ip_address("2001:db8::9").packed
 LINK_LOCAL = ipaddress.ip_address("fe80::9").packed
 
@@ -132,6 +136,15 @@ def test_end_of_rib_has_two_forms(attributes: bytes, family: int) -> None:
     update = update_of(o.route_monitoring(o.update(attributes)))
     assert update.end_of_rib == family
     assert update.announced == update.withdrawn == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_an_end_of_rib(family: int) -> None:
+    """RFC 4724 2; a family that no one knows here too."""
+    for header in (o.peer(), o.peer(flags=0x50), o.peer(kind=3)):
+        update = update_of(o.route_monitoring(o.update(o.mp_unreach(family, b"")), header))
+        assert update.end_of_rib == family
+        assert update.errors == []
 
 
 def test_a_flapping_route_comes_out_in_the_order_it_went_in() -> None:
