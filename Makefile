@@ -11,7 +11,7 @@ RUN := .venv/bin/
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up compile test test-packages check format bench clean
+.PHONY: help demo up compile test test-packages check format bench bench-wire clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ check: $(READY_DEV) ## Lint, format, types and import contracts: what CI and pre
 format: $(READY_DEV) ## Put the code in the house's format
 	@$(RUN)ruff check --fix
 	@$(RUN)ruff format
+
+bench-wire: $(READY_DEV) ## Measure the decoder alone: plain, compiled, and pmacct's where it is installed
+	@$(RUN)python -m bench wire
 
 bench: $(READY_DEV) ## Measure; each figure is one JSON line (bench/README.md)
 	@$(RUN)python -m bench $(ARGS)
