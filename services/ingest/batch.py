@@ -152,7 +152,10 @@ class Batcher:
 
     def add_change(self, change: Change) -> None:
         """Adds a change of a router or a peer, which is written before this batch's routes."""
-        self._opened().changes.append(change)
+        batch = self._opened()
+        batch.changes.append(change)
+        if len(batch.changes) >= self._rows:
+            self._seal()
 
     def heard(self, router_id: int, time_us: int) -> None:
         """Notes that a router is alive."""

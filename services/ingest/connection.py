@@ -93,7 +93,7 @@ class RouterConnection:
         if (rest := self._decoder.close()) is not None:
             self._log.warning("connection ended inside a message", error=str(rest))
         if self._router_id is not None:
-            sessions = {peer.peer_id: peer.session for peer in self._peers.values()}
+            sessions = self._registry.leave(self._router_id, self._peers)
             self._batcher.add_change(
                 RouterDisconnected(self._router_id, self._now_us(), reason, sessions)
             )
@@ -101,16 +101,19 @@ class RouterConnection:
     async def _begin(self, time_us: int) -> None:
         # Not on connect: a port scan would leave routers behind.
         self._router_id = await self._registry.router(self.address)
+        self._registry.join(self._router_id, self._peers)
         self._batcher.add_change(RouterConnected(self._router_id, time_us))
 
     async def _add_routes(self, message: RouteMonitoring, time_us: int) -> None:
-        peer = self._peers.get(message.peer.key)
-        if peer is None:
-            peer = await self._infer(message.peer, time_us)
         update = message.update
         for error in update.errors:
             metrics.MALFORMED.labels("RouteMonitoring").inc()
             self._log.warning("malformed update", peer=message.peer.address_text, error=str(error))
+        peer = self._peers.get(message.peer.key)
+        if peer is None:
+            if not update.announced:
+                return  # a withdrawal that came after its Peer Down brings no peer back
+            peer = await self._infer(message.peer, time_us)
         self._batcher.add_update(peer, message.peer.view, update, time_us)
 
     async def _infer(self, header: PeerHeader, time_us: int) -> PeerSession:

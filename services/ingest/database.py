@@ -28,6 +28,14 @@ _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 5.0
 STATEMENT_SECONDS = 60.0
 TRANSACTION_SECONDS = 300.0
+_SERVER_SETTINGS = {
+    "jit": "off",
+    # So that the server soon ends what it hears no more of, and with it the writer's lock.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "60s",
+}
 _NOTICE_SECONDS = 1.0
 
 
@@ -106,7 +114,7 @@ class Database:
                 plain_url(self._url),
                 timeout=CONNECT_SECONDS,
                 command_timeout=STATEMENT_SECONDS,
-                server_settings={"application_name": self._application, "jit": "off"},
+                server_settings=_SERVER_SETTINGS | {"application_name": self._application},
             )
             if self._on_connect is not None:
                 await self._on_connect(self._conn)

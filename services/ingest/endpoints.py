@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from shared.contracts.envelope import Envelope, Meta
 from shared.contracts.stats import IngestStats
+from shared.web.strict import known_parameters_only
 
 if TYPE_CHECKING:
     from services.ingest.collector import Collector
 
-api = APIRouter(prefix="/api/v1", tags=["ingest"])
+api = APIRouter(prefix="/api/v1", tags=["ingest"], dependencies=[Depends(known_parameters_only)])
 
 
 @api.get("/stats", summary="How much was received, and how much of it is committed")

@@ -11,7 +11,7 @@ from services.ingest.database import Database
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from services.ingest.wire import PeerHeader
+    from services.ingest.wire import PeerHeader, PeerKey
 
 
 @dataclass(slots=True)
@@ -27,6 +27,10 @@ class PeerSession:
     """Local address, local port and remote port of the BGP session, as its Peer Up says."""
 
 
+Sessions = dict["PeerKey", PeerSession]
+"""The sessions that one connection feeds."""
+
+
 class Registry:
     """Hands out router ids, peer ids and session numbers; waits while the database is away.
 
@@ -36,6 +40,7 @@ class Registry:
 
     def __init__(self, url: SecretStr) -> None:
         self._database = Database(url, application="bgpilot ingest registry")
+        self._open: dict[int, list[Sessions]] = {}
 
     async def router(self, address: str) -> int:
         """The id of the router with this address."""
@@ -54,6 +59,29 @@ class Registry:
             )
         )
         return PeerSession(peer_id, session, is_inferred)
+
+    def join(self, router_id: int, sessions: Sessions) -> None:
+        """A connection of this router has begun; `sessions` is its own, and stays so."""
+        self._open.setdefault(router_id, []).append(sessions)
+
+    def leave(self, router_id: int, sessions: Sessions) -> dict[int, int]:
+        """It has ended: the sessions that no other connection of the router feeds, by peer id.
+
+        A router may have several connections, and then the newest one's word counts. When that
+        one ends, the others go on in its sessions: what it announced is still so.
+        """
+        others = self._open[router_id]
+        others[:] = [other for other in others if other is not sessions]
+        if not others:
+            del self._open[router_id]
+        lost = {}
+        for key, peer in sessions.items():
+            heirs = [other[key] for other in others if key in other]
+            for heir in heirs:
+                heir.session = max(heir.session, peer.session)
+            if not heirs:
+                lost[peer.peer_id] = peer.session
+        return lost
 
     async def end_what_was_open(self) -> int:
         """Marks as lost what an earlier run left open; says how many sessions."""

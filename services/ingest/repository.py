@@ -88,7 +88,8 @@ async def start_writer(conn: Conn, writer_id: uuid.UUID) -> None:
     await conn.execute("SELECT pg_advisory_lock($1, hashtext($2))", _WRITER_LOCK, str(writer_id))
     await conn.execute(_STAGING)
     await conn.execute(
-        "INSERT INTO rib.writer VALUES ($1, 0, 0, now(), now()) ON CONFLICT DO NOTHING", writer_id
+        "INSERT INTO rib.writer VALUES ($1, 0, 0, now(), NULL) ON CONFLICT DO NOTHING",
+        writer_id,
     )
 
 
@@ -103,6 +104,11 @@ async def last_batch(conn: Conn, writer_id: uuid.UUID) -> int:
 async def end_what_was_open(conn: Conn) -> int:
     """Marks as lost every session that an ingest service left behind; says how many."""
     await conn.execute("UPDATE rib.router SET connections = 0 WHERE connections > 0")
+    # The newest one stays until we commit ourselves: it says how fresh the data is.
+    await conn.execute(
+        "DELETE FROM rib.writer WHERE committed_at < (SELECT max(committed_at) FROM rib.writer) "
+        "OR committed_at IS NULL AND started_at < now() - interval '1 day'"
+    )
     lost = await conn.fetchval(
         """
         WITH lost AS (
@@ -120,33 +126,45 @@ async def end_what_was_open(conn: Conn) -> int:
 
 async def register_router(conn: Conn, address: str) -> int:
     """The id of the router with this address, a new one if need be."""
-    router_id = await conn.fetchval(
-        """
-        INSERT INTO rib.router AS r (address, first_seen) VALUES ($1::text::inet, now())
-        ON CONFLICT (address) DO UPDATE SET address = r.address RETURNING router_id
-        """,
-        address,
+    # Looked for first: an upsert takes a number of the sequence even where it finds a row.
+    found = await conn.fetchval(
+        "SELECT router_id FROM rib.router WHERE address = $1::text::inet", address
     )
-    return int(router_id)
+    if found is None:
+        found = await conn.fetchval(
+            """
+            INSERT INTO rib.router AS r (address, first_seen) VALUES ($1::text::inet, now())
+            ON CONFLICT (address) DO UPDATE SET address = r.address RETURNING router_id
+            """,
+            address,
+        )
+    return int(found)
 
 
 async def register_session(
     conn: Conn, router_id: int, peer_type: int, distinguisher: str, address: str, asn: int
 ) -> tuple[int, int]:
     """The peer's id and the number of a session of it that begins now."""
+    identity = (router_id, peer_type, distinguisher, address)
     row = await conn.fetchrow(
         """
-        INSERT INTO rib.peer AS p (router_id, peer_type, distinguisher, address, asn, sessions)
-        VALUES ($1, $2, $3, $4::text::inet, $5, 1)
-        ON CONFLICT (router_id, peer_type, distinguisher, address)
-        DO UPDATE SET sessions = p.sessions + 1 RETURNING peer_id, sessions
+        UPDATE rib.peer SET sessions = sessions + 1
+         WHERE router_id = $1 AND peer_type = $2 AND distinguisher = $3 AND address = $4::text::inet
+        RETURNING peer_id, sessions
         """,
-        router_id,
-        peer_type,
-        distinguisher,
-        address,
-        asn,
+        *identity,
     )
+    if row is None:
+        row = await conn.fetchrow(
+            """
+            INSERT INTO rib.peer AS p (router_id, peer_type, distinguisher, address, asn, sessions)
+            VALUES ($1, $2, $3, $4::text::inet, $5, 1)
+            ON CONFLICT (router_id, peer_type, distinguisher, address)
+            DO UPDATE SET sessions = p.sessions + 1 RETURNING peer_id, sessions
+            """,
+            *identity,
+            asn,
+        )
     if row is None:
         raise LookupError("the upsert of a peer returned no row")
     return int(row["peer_id"]), int(row["sessions"])
@@ -172,7 +190,8 @@ async def write_batch(conn: Conn, writer_id: uuid.UUID, batch: Batch) -> None:
         if batch.has_path_ids:
             await conn.execute(_REPLACE_BY_PATH_ID)
     await conn.execute(
-        "UPDATE rib.writer SET last_batch = $2, routes = routes + $3, committed_at = now() "
+        "UPDATE rib.writer SET last_batch = $2, routes = routes + $3, "
+        "committed_at = clock_timestamp() "
         "WHERE writer_id = $1",
         writer_id,
         batch.number,
@@ -216,8 +235,8 @@ async def _(change: RouterNamed, conn: Conn) -> None:
     await conn.execute(
         "UPDATE rib.router SET sys_name = $2, sys_descr = $3 WHERE router_id = $1",
         change.router_id,
-        change.sys_name,
-        change.sys_descr,
+        _storable(change.sys_name),
+        _storable(change.sys_descr),
     )
 
 
@@ -262,7 +281,7 @@ async def _(change: PeerCameUp, conn: Conn) -> None:
         change.asn,
         change.bgp_id,
         change.is_inferred,
-        change.table_name,
+        _storable(change.table_name),
         change.local_address,
         change.local_port,
         change.remote_port,
@@ -285,7 +304,7 @@ async def _(change: PeerWentDown, conn: Conn) -> None:
         change.session,
         _time(change.time_us),
         change.reason_code,
-        change.reason,
+        _storable(change.reason),
     )
     await _note(conn, change, "down", change.reason_code, change.reason)
 
@@ -302,8 +321,13 @@ async def _note(
         change.session,
         event,
         code,
-        reason,
+        _storable(reason),
     )
+
+
+def _storable(text: str | None) -> str | None:
+    """What a router wrote, without the NUL that PostgreSQL's text cannot hold."""
+    return None if text is None else text.replace("\0", "")
 
 
 def _time(time_us: int) -> datetime:

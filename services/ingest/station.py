@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -79,7 +80,11 @@ class Station:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        address = writer.get_extra_info("peername")[0]
+        peername = writer.get_extra_info("peername")
+        if peername is None:  # reset before we came to it, as a port scan does
+            writer.close()
+            return
+        address = _canonical(peername[0])
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - start_server runs this as a task
         if self.connections >= self._max_connections:
@@ -129,6 +134,12 @@ class Station:
             connection.end(reason)
             seconds = round(time.monotonic() - started, 3)
             log.info("peer_disconnected", peer=address, reason=reason, duration_seconds=seconds)
+
+
+def _canonical(address: str) -> str:
+    """An IPv4 router stays one where the station listens on `::`."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return str(ip.ipv4_mapped or ip) if ip.version == 6 else str(ip)
 
 
 def _keep_alive(sock: socket.socket) -> None:

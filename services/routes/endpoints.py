@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.routes import filters, parameters, rendering, repository
-from services.routes.parameters import RouteKey, read_id_or_address
+from services.routes import parameters, query_parameters, rendering, repository
+from services.routes.parameters import RouteKey
 from services.routes.repository import PeerQuery, RouteQuery
 from shared.contracts.envelope import Envelope, Meta
 from shared.contracts.routes import PeerBody, RouteBody, RouterBody
 from shared.db.errors import is_away, reason
-from shared.web.problem import ProblemError, parameter_error
+from shared.web.problem import ProblemError
+from shared.web.strict import known_parameters_only
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-api = APIRouter(prefix="/api/v1")
+api = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters_only)])
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items of one page")]
 Cursor = Annotated[str | None, Query(description="`meta.next_cursor` of the page before")]
@@ -82,7 +83,7 @@ async def list_peers(
     request: Request,
     response: Response,
     *,
-    query: Annotated[PeerQuery, Depends(filters.peer_query)],
+    query: Annotated[PeerQuery, Depends(query_parameters.peer_query)],
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Envelope[list[PeerBody]]:
@@ -94,7 +95,7 @@ async def list_peers(
     now = datetime.now(UTC)
     data = [rendering.peer_body(row, now) for row in rows[:limit]]
     following = str(data[-1].id) if len(rows) > limit else None
-    asked = filters.as_asked(query) | {"limit": limit}
+    asked = query_parameters.as_asked(query) | {"limit": limit}
     meta = _meta(started, len(data), asked, as_of, following)
     _link(request, response, meta)
     return Envelope(data=data, meta=meta)
@@ -118,7 +119,7 @@ async def list_routes(
     request: Request,
     response: Response,
     *,
-    query: Annotated[RouteQuery, Depends(filters.route_query)],
+    query: Annotated[RouteQuery, Depends(query_parameters.route_query)],
     count: Annotated[
         Literal["none", "exact"], Query(description="`exact`: count all pages in `meta.total`")
     ] = "none",
@@ -138,7 +139,7 @@ async def list_routes(
         as_of = await repository.data_as_of(conn)
     now = datetime.now(UTC)
     page = rows[:limit]
-    asked = filters.as_asked(query) | {"limit": limit}
+    asked = query_parameters.as_asked(query) | {"limit": limit}
     meta = _meta(started, len(page), asked, as_of, _route_cursor(rows, limit))
     data = [rendering.route_body(row, peers[row["peer_id"]], now) for row in page]
     meta.warnings = rendering.stale_warnings(data, peers)
@@ -164,10 +165,7 @@ def _id(value: int) -> int:
 def _id_cursor(cursor: str | None) -> int:
     if cursor is None:
         return -1
-    value = read_id_or_address("cursor", cursor) if cursor.isdigit() else None
-    if not isinstance(value, int):
-        raise parameter_error("cursor", "take meta.next_cursor of the page before")
-    return value
+    return parameters.read_number("cursor", cursor, 2**31 - 1)
 
 
 def _meta(

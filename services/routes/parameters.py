@@ -18,6 +18,9 @@ Match = Literal["exact", "longest", "longer"]
 StateFilter = Literal["active", "current", "withdrawn", "all"]
 
 _AS_NUMBER_MAX = 4_294_967_295
+_ID_MAX = 2**31 - 1
+_VIEW_MAX = 2**15 - 1
+_PATH_ID_MIN, _PATH_ID_MAX = -1, 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def read_prefix(text: str) -> tuple[Network, Match]:
         network = ipaddress.ip_network(text)
     except ValueError:
         raise _not_a_prefix(text) from None
+    if "%" in text:
+        raise parameter_error("prefix", "an address with a zone", text.partition("%")[0])
     return network, "exact" if "/" in text else "longest"
 
 
@@ -44,7 +49,7 @@ def _not_a_prefix(text: str) -> ProblemError:
         corrected = str(ipaddress.ip_network(text, strict=False))
     except ValueError:
         return parameter_error(
-            "prefix", f"{text!r} is neither an address nor a prefix", "192.0.2.0/24"
+            "prefix", f"{text[:64]!r} is neither an address nor a prefix", "192.0.2.0/24"
         )
     return parameter_error(
         "prefix", f"{text} has bits set outside its mask; did you mean {corrected}?", corrected
@@ -52,33 +57,34 @@ def _not_a_prefix(text: str) -> ProblemError:
 
 
 def read_address(parameter: str, text: str) -> str:
-    """An IP address in its canonical form."""
+    """An IP address in its canonical form; a zone (`%eth0`) means nothing to us."""
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
-        raise parameter_error(parameter, f"{text!r} is not an IP address") from None
+        raise parameter_error(parameter, f"{text[:64]!r} is not an IP address") from None
+    if "%" in text:
+        raise parameter_error(parameter, "an address with a zone", text.partition("%")[0])
+    return str(address)
 
 
 def read_id_or_address(parameter: str, text: str) -> int | str:
     """A number is an id of ours, anything else an IP address."""
     if text.isascii() and text.isdigit():
-        return _bounded_id(parameter, text)
+        return read_number(parameter, text, _ID_MAX)
     return read_address(parameter, text)
-
-
-def _bounded_id(parameter: str, text: str) -> int:
-    number = int(text[:11])
-    if number >= 2**31:
-        raise parameter_error(parameter, f"no id is as large as {text[:32]}")
-    return number
 
 
 def read_asn(parameter: str, text: str) -> int:
     """An AS number, written `65000` or `AS65000`."""
-    digits = text.upper().removeprefix("AS")
-    if not (digits.isascii() and digits.isdigit() and int(digits[:11]) <= _AS_NUMBER_MAX):
-        raise parameter_error(parameter, f"{text!r} is not an AS number", "AS65000")
-    return int(digits)
+    return read_number(parameter, text.upper().removeprefix("AS"), _AS_NUMBER_MAX, "AS65000")
+
+
+def read_number(parameter: str, text: str, largest: int, example: str | None = None) -> int:
+    """A whole number from 0 to `largest`, in digits."""
+    # The length first: a text of many thousand digits is refused by int itself.
+    if len(text) <= 10 and text.isascii() and text.isdigit() and int(text) <= largest:
+        return int(text)
+    raise parameter_error(parameter, f"{text[:64]!r} is not a number from 0 to {largest}", example)
 
 
 def read_view(text: str) -> int:
@@ -109,9 +115,23 @@ def read_cursor(text: str) -> RouteKey:
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         prefix, peer_id, view, path_id = orjson.loads(raw)
-        key = RouteKey(ipaddress.ip_network(prefix), int(peer_id), int(view), int(path_id))
+        key = RouteKey(ipaddress.ip_network(prefix), peer_id, view, path_id)
     except (ValueError, TypeError, binascii.Error):
-        raise parameter_error(
-            "cursor", "this is not a cursor of ours; take meta.next_cursor of the page before"
-        ) from None
+        raise _not_a_cursor() from None
+    if not (
+        _is_within(peer_id, 0, _ID_MAX)
+        and _is_within(view, 0, _VIEW_MAX)
+        and _is_within(path_id, _PATH_ID_MIN, _PATH_ID_MAX)
+    ):
+        raise _not_a_cursor()
     return key
+
+
+def _is_within(value: object, smallest: int, largest: int) -> bool:
+    return type(value) is int and smallest <= value <= largest
+
+
+def _not_a_cursor() -> ProblemError:
+    return parameter_error(
+        "cursor", "this is not a cursor of ours; take meta.next_cursor of the page before"
+    )

@@ -21,10 +21,11 @@ def parse_url(url: SecretStr) -> URL:
     """The URL of any PostgreSQL dialect, as SQLAlchemy's asyncpg dialect spells it."""
     try:
         parsed = make_url(url.get_secret_value())
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The original error prints the URL, and with it the password.
         raise ConfigurationError(
-            "DATABASE_URL is not a URL; it looks like postgresql://user:password@host:5432/database"
+            "DATABASE_URL is not a URL; it looks like "
+            "postgresql://user:password@host:5432/database, with %40 for an @ in the password"
         ) from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise ConfigurationError(

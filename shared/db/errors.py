@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.db.engine import describe
 from shared.errors import BgpilotError, UserError
@@ -33,6 +34,9 @@ _AWAY = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.PostgresSystemError,
+    # A transaction that was rolled back for another's sake, or by a server that only reads now.
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
     # What a connection says that the server has ended while it was idle, until it is closed.
     asyncpg.InternalClientError,
 )
@@ -40,6 +44,10 @@ _AWAY = (
 
 def is_away(error: BaseException) -> bool:
     """Whether this error says that the server, not the statement, is at fault."""
+    if isinstance(error, PoolTimeoutError):
+        return True
+    if isinstance(error, ValueError):
+        return False  # asyncpg's for a value that it cannot send is an InterfaceError too
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
         return error.connection_invalidated or isinstance(cause, _AWAY)

@@ -79,9 +79,12 @@ class Ingest:
 
 
 @contextlib.asynccontextmanager
-async def running(url: str, *, look: str | None = None, **settings: Any) -> AsyncIterator[Ingest]:
+async def running(
+    url: str, *, look: str | None = None, host: str = "127.0.0.1", **settings: Any
+) -> AsyncIterator[Ingest]:
     """A collector that uses the database at `url`; tests look at it through `look`."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, 0), family=family, dualstack_ipv6=":" in host)
     collector = Collector(
         IngestSettings(
             database_url=SecretStr(url),

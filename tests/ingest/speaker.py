@@ -54,13 +54,19 @@ def bgp(kind: int, body: bytes) -> bytes:
 
 
 def peer_up(
-    peer: Peer, remote_port: int = 40000, *, own_asn: int = 64500, add_path: bool = False
+    peer: Peer,
+    remote_port: int = 40000,
+    *,
+    own_asn: int = 64500,
+    add_path: bool = False,
+    table_name: str | None = None,
 ) -> bytes:
     """RFC 7854 4.10, with OPENs that have 4-octet AS numbers and both unicast families."""
     sent, received = _open(own_asn, add_path=add_path), _open(peer.asn, add_path=add_path)
     local = ipaddress.ip_address("192.0.2.254").packed.rjust(16, b"\0")
     ports = struct.pack(">HH", 179, remote_port)
-    return message(3, peer.header() + local + ports + sent + received)
+    name = b"" if table_name is None else tlv(3, table_name.encode())
+    return message(3, peer.header() + local + ports + sent + received + name)
 
 
 def _open(asn: int, *, add_path: bool) -> bytes:

@@ -116,6 +116,48 @@ async def test_a_late_peer_up_keeps_the_routes_that_came_before_it(ingest: Inges
         assert await ingest.value(CURRENT) == 1
 
 
+async def test_a_withdrawal_after_a_peer_down_brings_no_peer_back(ingest: Ingest) -> None:
+    await ingest.say(
+        speaker.peer_up(PEER),
+        speaker.announce(PEER, "10.0.0.0/8"),
+        speaker.peer_down(PEER),
+        speaker.withdraw(PEER, "10.0.0.0/8"),
+    )
+    assert await ingest.column(EVENTS) == ["up", "down"]
+    assert await ingest.value("SELECT state FROM rib.peer") == "down"
+
+
+async def test_when_the_newer_of_two_connections_ends_the_older_goes_on(ingest: Ingest) -> None:
+    async with ingest.connected() as old:
+        old.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
+        await ingest.until(CURRENT, 1)
+        async with ingest.connected() as new:
+            new.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
+            await ingest.until("SELECT session FROM rib.peer", 2)
+        await ingest.until("SELECT connections FROM rib.router", 1)
+        assert await ingest.value("SELECT state FROM rib.peer") == "up"
+        old.write(speaker.announce(PEER, "11.0.0.0/8"))
+        await ingest.until(CURRENT, 2)
+    await ingest.until("SELECT state FROM rib.peer", "lost")
+
+
+async def test_a_nul_in_what_a_router_writes_harms_nothing(ingest: Ingest) -> None:
+    await ingest.say(
+        speaker.initiation("edge\0one", "a\0router"),
+        speaker.peer_up(PEER, table_name="vrf\0blue"),
+        speaker.announce(PEER, "10.0.0.0/8"),
+    )
+    assert await ingest.row("SELECT sys_name, sys_descr FROM rib.router") == ("edgeone", "arouter")
+    assert await ingest.row("SELECT table_name FROM rib.peer") == ("vrfblue",)
+
+
+async def test_reconnects_use_up_no_ids(ingest: Ingest) -> None:
+    for _ in range(5):
+        await ingest.say(speaker.peer_up(PEER))
+    await ingest.say(speaker.peer_up(OTHER))
+    assert await ingest.column("SELECT peer_id FROM rib.peer ORDER BY 1") == [1, 2]
+
+
 async def test_a_peer_down_for_a_peer_that_never_was_up_changes_nothing(ingest: Ingest) -> None:
     await ingest.say(speaker.initiation(), speaker.peer_down(PEER))
     assert await ingest.value("SELECT count(*) FROM rib.peer") == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +45,25 @@ async def test_what_is_no_bmp_is_closed_and_leaves_no_router(ingest: Ingest, dat
 async def test_a_connection_that_says_nothing_leaves_no_router(ingest: Ingest) -> None:
     await ingest.say()
     assert await ingest.value(ROUTERS) == 0
+
+
+async def test_connections_that_are_reset_at_once_harm_nothing(
+    ingest: Ingest, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", ingest.port)) as scan:
+            scan.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await ingest.say(speaker.initiation())
+    assert await ingest.value(ROUTERS) == 1
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+async def test_an_ipv4_router_is_the_same_where_the_station_listens_on_ipv6(
+    migrated_url: str,
+) -> None:
+    async with running(migrated_url, host="::") as ingest:
+        await ingest.say(speaker.initiation())
+        assert await ingest.value("SELECT host(address) FROM rib.router") == "127.0.0.1"
 
 
 async def test_a_good_router_is_served_beside_many_idle_connections(ingest: Ingest) -> None:

@@ -91,6 +91,19 @@ async def test_what_is_not_there_is_not_found(api: Api) -> None:
         assert problem["status"] == 404
 
 
+async def test_a_pool_that_is_busy_is_a_503_that_says_so(migrated_url: str) -> None:
+    app = create_app(RoutesSettings(database_url=SecretStr(migrated_url), routes_pool_size=1))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://routes") as client,
+        app.state.engine.connect(),
+    ):
+        app.state.engine.pool._timeout = 0.05
+        answer = await client.get("/api/v1/routers")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+
+
 async def test_a_service_without_its_schema_is_not_ready_and_says_why(database_url: str) -> None:
     app = create_app(RoutesSettings(database_url=SecretStr(database_url)))
     async with (

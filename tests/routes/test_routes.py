@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 TRANSIT = speaker.Peer("192.0.2.1", 64501)
 CUSTOMER = speaker.Peer("192.0.2.2", 4_200_000_001)
 V6 = speaker.Peer("2001:db8::7", 64777)
+
+
+def cursor(*parts: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
 
 
 @pytest.fixture
@@ -208,6 +214,17 @@ async def test_an_answer_says_how_fresh_it_is(api: Api, filled: Ingest) -> None:
         ({"family": "ipx"}, "family", None),
         ({"router": "nowhere"}, "router", None),
         ({"router": "99999999999999999999"}, "router", None),
+        ({"router": "00000000001"}, "router", None),
+        ({"router": "fe80::1%eth0"}, "router", "fe80::1"),
+        ({"prefix": "fe80::1%eth0"}, "prefix", "fe80::1"),
+        ({"origin_asn": "00000000000999999999999"}, "origin_asn", "AS65000"),
+        ({"origin_asn": "0" * 5000}, "origin_asn", "AS65000"),
+        ({"orgin_asn": "65000"}, "orgin_asn", "origin_asn"),
+        ({"unknown": "1"}, "unknown", None),
+        ({"cursor": cursor("10.0.0.0/8", 1, 100_000, -1)}, "cursor", None),
+        ({"cursor": cursor("10.0.0.0/8", 1, 0, 10**22)}, "cursor", None),
+        ({"cursor": cursor("10.0.0.0/8", 1e308, 0, 0)}, "cursor", None),
+        ({"cursor": cursor("10.0.0.0/8", True, 0, 0)}, "cursor", None),
         ({"limit": "0"}, "limit", None),
         ({"limit": "1001"}, "limit", None),
         ({"cursor": "abc"}, "cursor", None),

@@ -129,7 +129,7 @@ CREATE TABLE rib.writer (
     last_batch   int8 NOT NULL,
     routes       int8 NOT NULL,
     started_at   timestamptz NOT NULL,
-    committed_at timestamptz NOT NULL
+    committed_at timestamptz                        -- NULL before the first batch
 );
 
 -- The networks that contain an address or a prefix, itself included: at most 33 or 129 keys,
