@@ -11,7 +11,7 @@ RUN := .venv/bin/
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up compile test test-packages check format bench bench-wire clean
+.PHONY: help demo up compile test test-packages check format fuzz bench bench-wire clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,10 @@ format: $(READY_DEV) ## Put the code in the house's format
 	@$(RUN)ruff check --fix
 	@$(RUN)ruff format
 
+SECONDS ?= 60
+fuzz: $(READY_DEV) ## Fuzz the decoder (SECONDS=600 TARGET="update evpn"; all targets by default)
+	@$(RUN)python -m tests.fuzz --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
+
 bench-wire: $(READY_DEV) ## Measure the decoder alone: plain, compiled, and pmacct's where it is installed
 	@$(RUN)python -m bench wire
 
@@ -50,6 +54,7 @@ bench: $(READY_DEV) ## Measure; each figure is one JSON line (bench/README.md)
 clean: ## Remove what these targets made here (not the data in BGPILOT_HOME)
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f bgpilot_wire__mypyc*.so
 	find services -name '*.so' -delete
 
 $(READY): pyproject.toml uv.lock | $(UV)

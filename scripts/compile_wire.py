@@ -1,7 +1,8 @@
 """Makes machine code of services/ingest/wire with mypyc: python scripts/compile_wire.py [DIRECTORY]
 
-The extension modules go beside the sources, or into the same places below DIRECTORY; Python
-prefers them to the sources of the same names. Needs mypy, setuptools, a C compiler and Python.h.
+The extension modules go beside the sources, or into the same places below DIRECTORY, and their
+library beside the packages. Python prefers them to the sources of the same names. This needs
+mypy, setuptools, a C compiler and Python.h.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path("services/ingest/wire")
 NEVER_COMPILED = PACKAGE / "native.py"
+GROUP = "bgpilot_wire"
+"""The one library that holds the code of all modules. Beside the packages, not within one: mypyc
+would take its place for theirs, and their `__path__` would lead nowhere."""
 EXTENSION = sysconfig.get_config_var("EXT_SUFFIX")
 
 
@@ -48,7 +52,7 @@ def compile_into(directory: Path) -> None:
         extensions = mypycify(
             ["--config-file=", f"--cache-dir={work}/cache", "--strict", *sources()],
             target_dir=work,
-            group_name=".".join(PACKAGE.parts),
+            group_name=GROUP,
             debug_level="0",
         )
         command = build_ext(Distribution({"name": "wire", "ext_modules": extensions}))
@@ -61,7 +65,7 @@ def compile_into(directory: Path) -> None:
 
 def remove_from(directory: Path) -> None:
     """What an earlier build left there: a module that is gone must not be found."""
-    for path in (directory / PACKAGE.parent).rglob(f"*{EXTENSION}"):
+    for path in (*(directory / PACKAGE).rglob("*.so"), *directory.glob(f"{GROUP}__*.so")):
         path.unlink()
 
 
