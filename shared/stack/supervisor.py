@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import math
 import random
 from dataclasses import dataclass
@@ -83,10 +85,16 @@ class Supervisor:
         self._hurry.set()
 
     async def launch(self, component: Component) -> Child:
-        """Starts a program that is stopped with the others, but not started again."""
-        if component.prepare is not None:
-            await asyncio.to_thread(component.prepare)
-        child = await Child.start(component, self._stream)
+        """Starts a program that is stopped with the others, but not started again.
+
+        UserError where the system has no process, file descriptor or program for it.
+        """
+        try:
+            if component.prepare is not None:
+                await asyncio.to_thread(component.prepare)
+            child = await Child.start(component, self._stream)
+        except OSError as error:
+            raise UserError(f"{component.name} could not be started: {error}") from error
         self._children[component.name] = child
         log.info("started", component=component.name, pid=child.pid)
         return child
@@ -107,7 +115,9 @@ class Supervisor:
             raise UserError(f"{component.name} could not be started: {await child.ending()}")
         self._ready[component.name].set()
         if component.is_ready is not None:
-            self._keepers.append(asyncio.create_task(self._keep(child)))
+            keeper = asyncio.create_task(self._keep(child))
+            keeper.add_done_callback(functools.partial(_told_when_unexpected, component))
+            self._keepers.append(keeper)
 
     async def _keep(self, child: Child) -> None:
         """Starts a component again whenever it has ended."""
@@ -142,7 +152,15 @@ class Supervisor:
         if component.is_ready is None:
             return await child.wait() == 0
         while not await child.ends_within(_PROBE_SECONDS):
-            if await component.is_ready():
-                log.info("ready", component=component.name)
-                return True
+            with contextlib.suppress(OSError):  # such as no file descriptor left to ask with
+                if await component.is_ready():
+                    log.info("ready", component=component.name)
+                    return True
         return False
+
+
+def _told_when_unexpected(component: Component, keeper: asyncio.Task[None]) -> None:
+    if not keeper.cancelled():
+        log.critical(
+            "not kept running any more", component=component.name, exc_info=keeper.exception()
+        )
