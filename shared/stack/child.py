@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
     from shared.stack.component import Component
+    from shared.stack.lines import Line
     from shared.stack.stream import LogStream
 
 log = structlog.get_logger()
 
 _CHUNK = 64 * 1024
 _DRAIN_SECONDS = 2.0
+
+# What uvicorn says after the error itself.
+_FORMULA = re.compile(r"Application (?:startup|shutdown) failed\. Exiting\.")
 
 
 class Child:
@@ -34,7 +39,8 @@ class Child:
         self.component = component
         self.pid = process.pid
         self.complaint = ""
-        """The last line that says what is wrong."""
+        """The last error, or where there is none the last warning."""
+        self._gravity = 0
         self._stream = stream
         self._process = process
         self._ended = asyncio.create_task(self._run(output))
@@ -125,8 +131,9 @@ class Child:
     def _put(self, raw: bytes) -> None:
         line = parse(self.component.name, raw, self.component.plain_line)
         if line is not None:
-            if line.level in ("warning", "error", "critical"):
-                self.complaint = line.event.removeprefix("bgpilot: ")
+            gravity = _gravity(line)
+            if gravity and gravity >= self._gravity:
+                self._gravity, self.complaint = gravity, _last_words(line)
             self._stream.put(line)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -136,3 +143,14 @@ class Child:
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+def _gravity(line: Line) -> int:
+    if line.level in {"error", "critical"}:
+        return 1 if _FORMULA.fullmatch(line.event) else 2
+    return 1 if line.level == "warning" else 0
+
+
+def _last_words(line: Line) -> str:
+    # uvicorn logs a traceback as one event, which ends with what was raised.
+    return line.event.rstrip().rpartition("\n")[2].removeprefix("bgpilot: ")

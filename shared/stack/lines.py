@@ -78,8 +78,11 @@ def parse(service: str, raw: bytes, plain: PlainLine) -> Line | None:
 
 
 def unexpected(text: str) -> tuple[str, str]:
-    """Our own services write plain lines only when something is wrong, such as a traceback."""
-    return "warning", text
+    """Our own services write plain lines only when something is wrong, such as a traceback.
+
+    The sentence that a program ends with for a UserError is the error itself.
+    """
+    return "error" if text.startswith("bgpilot: ") else "warning", text
 
 
 # https://www.postgresql.org/docs/current/runtime-config-logging.html, message severity levels

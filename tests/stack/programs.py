@@ -27,6 +27,17 @@ SERVES += "while True: signal.pause()\n"
 STUBBORN = SERVES.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN")
 NEVER_READY = SERVES.replace(_SAY_READY, "")
 WORKS_AND_ENDS = "print('work done')\n"
+FAILS_AS_UVICORN_DOES = """
+import json
+for level, event in (
+    ("error", "an error of long ago"),
+    ("error", "Traceback (most recent call last):\\n  line\\nOSError: the disk is full\\n"),
+    ("warning", "a warning"),
+    ("error", "Application shutdown failed. Exiting."),
+):
+    print(json.dumps({"level": level, "event": event}))
+raise SystemExit(3)
+"""
 FAILS = "import sys; sys.exit('bgpilot: the cupboard is bare')\n"
 FAILS_FROM_THE_SECOND_TIME = SERVES.replace(
     _SAY_READY, "if ready.exists(): sys.exit(7)\n" + _SAY_READY

@@ -13,6 +13,7 @@ import pytest
 from shared.stack.supervisor import Backoff
 from tests.stack.programs import (
     FAILS,
+    FAILS_AS_UVICORN_DOES,
     FAILS_FROM_THE_SECOND_TIME,
     HAS_A_CHILD,
     NEVER_READY,
@@ -128,6 +129,22 @@ def test_a_component_that_dies_in_the_start_up_stops_all_and_its_last_words_are_
     assert up.components("stopped") == ["store"]
     assert "door" not in up.components("started")
     assert left_over(up.pids()) == []
+
+
+def test_the_reason_of_an_end_is_the_last_error_and_not_the_formula_after_it(
+    tmp_path: Path,
+) -> None:
+    failing = {"name": "service", "program": FAILS_AS_UVICORN_DOES}
+    with standin(tmp_path, failing) as up:
+        assert up.end() == 1
+        assert up.stderr().endswith(": exit status 3: OSError: the disk is full\n")
+
+
+def test_the_sentence_that_a_program_ends_with_outweighs_earlier_errors(tmp_path: Path) -> None:
+    earlier = 'print(\'{"level": "error", "event": "earlier"}\', flush=True)\n'
+    with standin(tmp_path, {"name": "service", "program": earlier + FAILS}) as up:
+        assert up.end() == 1
+        assert up.stderr().endswith(": exit status 1: the cupboard is bare\n")
 
 
 def test_a_component_that_is_never_ready_fails_the_start_up(tmp_path: Path) -> None:
