@@ -54,12 +54,18 @@ def locked(home: Path) -> Iterator[None]:
 
 def check_free(listeners: Iterable[Listener]) -> None:
     """Raises UserError for the first address that cannot be listened on."""
+    earlier: list[Listener] = []
     with contextlib.ExitStack() as bound:  # all at once, so that no two of ours are the same
         for listener in listeners:
             try:
                 bound.enter_context(contextlib.closing(_bind(listener)))
             except OSError as error:
+                bound.close()
+                same_port = [each for each in earlier if each.port == listener.port]
+                if same_port and _is_free(listener):  # now that ours are closed
+                    raise UserError(_same_address(same_port[0], listener)) from error
                 raise UserError(_why_not(listener, error)) from error
+            earlier.append(listener)
 
 
 async def check_database(url: SecretStr) -> None:
@@ -83,6 +89,20 @@ def _bind(listener: Listener) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _is_free(listener: Listener) -> bool:
+    with contextlib.suppress(OSError):
+        _bind(listener).close()
+        return True
+    return False
+
+
+def _same_address(one: Listener, other: Listener) -> str:
+    return (
+        f"{one.port_variable} and {other.port_variable} name the same address, "
+        f"{other.host}:{other.port}; set one of them to another port"
+    )
 
 
 def _why_not(listener: Listener, error: OSError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,26 @@ def test_a_port_in_use_is_named_with_its_process_and_its_variable(taken: int) ->
 def test_two_listeners_on_one_address_are_found() -> None:
     port = free_port()
     ours = [Listener("routes_http", "127.0.0.1", port), Listener("gateway_http", "127.0.0.1", port)]
-    with pytest.raises(UserError, match=r"\(gateway http\) is in use .* set GATEWAY_HTTP_PORT"):
+    with pytest.raises(UserError) as caught:
         check_free(ours)
+    assert str(caught.value) == (
+        f"ROUTES_HTTP_PORT and GATEWAY_HTTP_PORT name the same address, 127.0.0.1:{port}; "
+        "set one of them to another port"
+    )
+
+
+def test_every_address_and_one_of_them_are_the_same() -> None:
+    port = free_port()
+    everywhere = Listener("routes_http", "0.0.0.0", port)  # noqa: S104 - bound in a test alone
+    with pytest.raises(UserError, match="ROUTES_HTTP_PORT and GATEWAY_HTTP_PORT name the same"):
+        check_free([everywhere, Listener("gateway_http", "127.0.0.1", port)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 at once")
+def test_a_port_of_ours_on_another_address_is_not_the_same(taken: int) -> None:
+    other = Listener("routes_http", "127.0.0.2", taken)
+    with pytest.raises(UserError, match="is in use by"):
+        check_free([other, Listener("gateway_http", "127.0.0.1", taken)])
 
 
 def test_an_address_that_is_not_ours_names_both_variables() -> None:
