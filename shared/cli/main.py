@@ -11,7 +11,7 @@ from importlib import metadata
 import click
 from typing_extensions import override
 
-from shared.cli.run import as_program
+from shared.cli.run import INTERRUPTED, as_program
 from shared.version import version
 
 _GROUP = "bgpilot.commands"
@@ -28,6 +28,13 @@ class _Commands(click.Group):
             command: click.Command = entry.load()
             return command
         return None
+
+    @override
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click itself would write "Aborted!" and exit with 1
+            ctx.exit(INTERRUPTED)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+INTERRUPTED = 130
+"""The exit code after a Ctrl-C: 128 and the number of SIGINT, as shells have it."""
+
 
 def as_program(main: Callable[[], Result]) -> Callable[[], Result]:
-    """One sentence on standard error and exit code 1, no traceback, for a UserError."""
+    """One sentence on standard error and exit code 1, no traceback, for a UserError.
+
+    A Ctrl-C that the program does not handle itself ends it without a word, with exit code 130.
+    """
 
     @functools.wraps(main)
     def run() -> Result:
@@ -24,5 +30,7 @@ def as_program(main: Callable[[], Result]) -> Callable[[], Result]:
         except UserError as error:
             sys.stderr.write(f"bgpilot: {error}\n")
             sys.exit(1)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
     return run

@@ -37,6 +37,9 @@ def up(*, demo: bool, once: bool) -> None:
     """Start everything on this machine: database, migrations, services and gateway.
 
     Ctrl-C or SIGTERM stops it all, a second one at once. The data stays in BGPILOT_HOME.
+
+    Exit code: 0 after a stop, 1 where something failed or was stopped at once, 130 where Ctrl-C
+    comes before anything is started.
     """
     settings = load(StackSettings)
     stream = _logging_into_one_stream(settings)
