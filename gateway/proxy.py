@@ -3,6 +3,9 @@
 Nothing is decoded, buffered or repeated on the way, save a GET or HEAD without a body whose
 connection failed before the first byte of an answer (RFC 9110 section 9.2.2). When the client
 goes, the request to the service is cancelled.
+
+HEAD reaches the service as GET, whose body is left unread, and OPTIONS is answered here with
+`Allow` (RFC 9110 sections 9.3.2 and 9.3.7), so that services need routes for neither.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from gateway import faults, metrics
 from gateway.body import ClientGone, RequestBody, too_large
@@ -51,7 +55,11 @@ class Proxy:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        upstream = self._services[self._admit(scope).service]
+        entry = self._admit(scope)
+        if scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers=_allow(entry))(scope, receive, send)
+            return
+        upstream = self._services[entry.service]
         if not upstream.enabled:
             raise faults.disabled(upstream)
         body = RequestBody(
@@ -69,15 +77,19 @@ class Proxy:
         # The label of the request's metrics, in place of its path.
         scope["route"] = entry
         method, headers = scope["method"], scope["headers"]
-        authorise(method, headers, self._settings.gateway_operator_token)
         if method not in entry.methods:
-            allow = ", ".join(sorted(entry.methods))
-            detail = f"{entry.path} takes {allow}, not {method}"
-            raise ProblemError(405, "method-not-allowed", detail, headers={"Allow": allow})
+            allow = _allow(entry)
+            detail = f"{entry.path} takes {allow['Allow']}, not {method}"
+            raise ProblemError(405, "method-not-allowed", detail, headers=allow)
+        authorise(method, headers, self._settings.gateway_operator_token)
         limit = self._settings.gateway_max_body_bytes
         if any(int(length) > limit for length in values(headers, b"content-length")):
             raise too_large(limit)
         return entry
+
+
+def _allow(entry: Forward) -> dict[str, str]:
+    return {"Allow": ", ".join(sorted(entry.methods))}
 
 
 class _Exchange:
@@ -88,6 +100,7 @@ class _Exchange:
         self._send = send
         self._upstream = upstream
         self._has_body = has_body(scope["headers"])
+        self._head_alone = scope["method"] == "HEAD"
         self._repeatable = scope["method"] in {"GET", "HEAD"} and not self._has_body
         self._request = self._translated(scope)
         self._answered = False
@@ -168,8 +181,10 @@ class _Exchange:
         status = answer.status_code
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         try:
-            async for chunk in answer.aiter_raw():
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if not self._head_alone:
+                async for chunk in answer.aiter_raw():
+                    message = {"type": "http.response.body", "body": chunk, "more_body": True}
+                    await self._send(message)
         except httpx.TransportError as error:
             # An answer that is not completed makes our server close the connection, which is
             # how the client learns that the body is cut.
@@ -186,7 +201,7 @@ class _Exchange:
         query = scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
         return httpx.Request(
-            scope["method"],
+            "GET" if self._head_alone else scope["method"],
             self._upstream.url,
             headers=request_headers(scope, self._upstream.authority),
             stream=self._body if self._has_body else httpx.ByteStream(b""),

@@ -54,14 +54,29 @@ async def test_a_compressed_answer_comes_back_as_it_was() -> None:
     assert answer.header("content-length") == str(len(body))
 
 
-async def test_an_answer_to_head_keeps_its_length_and_has_no_body() -> None:
-    service = Recorder(headers=[(b"content-length", b"4711")], body=b"")
+async def test_head_is_get_for_the_service_and_an_answer_without_its_body() -> None:
+    service = Recorder(headers=[(b"content-length", b"4711")], body=b"x" * 4711)
     async with gateway_before(service) as port, connection(port) as conn:
         for _ in range(2):
             await conn.write(request(PATH, "HEAD"))
             answer = await conn.answer("HEAD")
             assert (answer.status, answer.header("content-length")) == (200, "4711")
             assert answer.body == b""
+            assert service.last.method == "GET"
+
+
+@pytest.mark.parametrize("service", [Recorder(), None])
+async def test_options_is_answered_here_with_what_is_allowed(service: Recorder | None) -> None:
+    async with gateway_before(service) if service else gateway() as port:
+        answer = await ask(port, PATH, "OPTIONS")
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.header("allow") == "GET, HEAD, OPTIONS"
+    assert not service or not service.seen
+
+
+async def test_options_of_what_is_not_there_is_404() -> None:
+    async with gateway() as port:
+        assert (await ask(port, "/api/v1/nothing", "OPTIONS")).problem["status"] == 404
 
 
 @pytest.mark.parametrize("status", [204, 304])
