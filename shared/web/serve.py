@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_BACKLOG = 512
+"""Connections that may wait before they are accepted."""
 
 
 class _Server(uvicorn.Server):
@@ -73,12 +75,17 @@ def configuration(app: ASGIApp, *, trusted_proxies: str | None = None) -> uvicor
 
 
 def listen(host: str, port: int, *, variable: str) -> socket.socket:
-    """A bound TCP socket, or a UserError that says what to change."""
+    """A listening TCP socket, or a UserError that says what to change.
+
+    It listens already, since two sockets with SO_REUSEADDR may be bound to one address until one
+    of them does. Connections wait in its queue until a server accepts them.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise UserError(

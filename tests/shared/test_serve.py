@@ -1,0 +1,53 @@
+"""The sockets that the programs listen on."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+import uvloop
+
+from shared.errors import UserError
+from shared.web.serve import configuration, listen
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def test_the_second_of_two_that_listen_on_one_address_is_told_so_at_once() -> None:
+    with closing(listen("127.0.0.1", 0, variable="ONE_PORT")) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(UserError, match=f"127.0.0.1:{port}: .* in use; .* set OTHER_PORT"):
+            listen("127.0.0.1", port, variable="OTHER_PORT")
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_connects_before_the_server_runs_is_served_later(
+    new_loop: type[asyncio.AbstractEventLoop],
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for step in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{step}.complete"})
+            return
+        server.should_exit = True
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    server = uvicorn.Server(configuration(app))
+    with (
+        closing(listen("127.0.0.1", 0, variable="PORT")) as listener,
+        socket.create_connection(listener.getsockname()) as early,
+        asyncio.Runner(loop_factory=new_loop) as runner,
+    ):
+        early.sendall(REQUEST)
+        early.settimeout(10)
+        runner.run(server.serve(sockets=[listener]))
+        assert early.recv(100).startswith(b"HTTP/1.1 204 ")
