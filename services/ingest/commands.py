@@ -161,7 +161,11 @@ def _target(text: str) -> Target:
 def replay(
     file: str, target: Target, connections: int, rate: float | None, hold: bool, progress: str
 ) -> None:
-    """Play the capture FILE (plain, gzip or xz) to a BMP station."""
+    """Play the capture FILE (plain, gzip or xz) to a BMP station. - is standard input."""
+    if file == "-" and connections > 1:
+        raise click.UsageError(
+            "standard input can be read once only: give a file, or leave out --connections"
+        )
     started = time.monotonic()
 
     def report(done: Progress) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.ingest.captures import Block, blocks, open_capture
+from services.ingest.captures import CHUNK, Block, blocks, open_capture
 from shared.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 DRAIN_SECONDS = 60.0
 """How long the station may take to read what is left in the sockets after the last octet."""
+
+# RFC 7854 section 4.1: version, length of the whole message, type. Version 4 is
+# draft-ietf-grow-bmp-tlv.
+_HEADER = 6
+_VERSIONS = (3, 4)
+_LONGEST = 64 * CHUNK
 
 PACE_SECONDS = 0.05
 """A paced replay sends what is due this often."""
@@ -66,7 +73,7 @@ async def replay(
     capture is streamed: memory does not grow with it. `on_sent` is told once, when everything is
     sent. Ends when the station has read it all and closed; with `hold` it never ends by itself,
     for the routes of a router that is gone are no longer current. UserError where the station
-    cannot be reached or breaks off.
+    cannot be reached or breaks off, or where the capture does not begin as BMP does.
     """
     progress = Progress(connections)
 
@@ -109,9 +116,10 @@ class _Player:
 
     async def play(self) -> None:
         with open_capture(self._path) as capture:
+            source = _checked(capture)
             reader, writer = await _connect(self._target)
             try:
-                await self._send(capture, writer)
+                await self._send(capture, source, writer)
                 await self._finish(reader, writer)
             except OSError as error:
                 raise UserError(
@@ -121,9 +129,11 @@ class _Player:
             finally:
                 writer.transport.abort()
 
-    async def _send(self, capture: Capture, writer: asyncio.StreamWriter) -> None:
+    async def _send(
+        self, capture: Capture, source: Iterator[Block], writer: asyncio.StreamWriter
+    ) -> None:
         progress, done = self._progress, 0.0
-        async for block in _paced(blocks(capture.chunks()), self._rate):
+        async for block in _paced(source, self._rate):
             writer.write(block.data)
             await writer.drain()
             self._sent += len(block.data)
@@ -143,6 +153,20 @@ class _Player:
                 pass  # RFC 7854 3.2: a station sends nothing; whatever comes is of no concern
         if self._hold:
             raise ConnectionError("it closed the connection")
+
+
+def _checked(capture: Capture) -> Iterator[Block]:
+    """The capture's blocks; UserError where the first one has no header of BMP."""
+    source = blocks(capture.chunks())
+    first = next(source, Block(b"", []))
+    version, length = first.data[:1], int.from_bytes(first.data[1:5], "big")
+    is_bmp = len(first.data) >= _HEADER and version[0] in _VERSIONS
+    if not is_bmp or not _HEADER <= length <= _LONGEST:
+        raise UserError(
+            f"{capture.path} does not begin with a BMP message; give the byte stream of one "
+            "router's connection, plain, gzip or xz (a packet capture is read by decode alone)"
+        )
+    return itertools.chain([first], source)
 
 
 async def _connect(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

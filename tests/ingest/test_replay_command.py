@@ -155,6 +155,36 @@ async def test_a_damaged_capture_ends_all_connections(tmp_path: Path) -> None:
             await replay(str(path), target, connections=2)
 
 
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        MESSAGE[:5],
+        b"root:x:0:0:root:/root:/bin/sh\n",
+        b"\x0a\x0d\x0d\x0a" + bytes(24),  # a packet capture (pcapng)
+        b"\2" + MESSAGE[1:],
+        b"\3\0\0\0\5\4",
+        b"\3\xff\0\0\0\4",
+    ],
+)
+async def test_what_does_not_begin_as_bmp_is_refused_before_anything_is_sent(
+    tmp_path: Path, octets: bytes
+) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(octets)
+    async with listening(Station()) as gone:
+        pass
+    with pytest.raises(UserError, match=f"^{path} does not begin with a BMP message; give"):
+        await replay(str(path), gone, connections=2)
+
+
+def test_standard_input_is_not_shared_between_connections() -> None:
+    arguments = ["-", "--connections", "2", "--to", "127.0.0.1:1"]
+    result = CliRunner().invoke(replay_command, arguments, input=STREAM)
+    assert result.exit_code == 2
+    assert "standard input can be read once only" in result.output
+
+
 async def test_the_command_reports_messages_bytes_and_seconds(capture: str) -> None:
     station = Station()
     async with listening(station) as target:
