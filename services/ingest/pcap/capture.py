@@ -31,9 +31,18 @@ class Connection:
         started = bool(segment.flags & SYN)
         self.label = label
         self.first_sequence = segment.sequence if started else None
-        self.flow = Flow(self.first_sequence)
+        self.flow = Flow()
         self.wanted = wanted
         self.is_silent = True
+
+    def is_opened_by(self, segment: Segment) -> bool:
+        """Whether a SYN is that of this connection, come again, and not that of the next one.
+
+        Routers choose another number for the next one; scripts that put data in a SYN start
+        every one with 1.
+        """
+        can_be_next = segment.data and self.flow.delivered > len(segment.data)
+        return self.first_sequence == segment.sequence and not can_be_next
 
     def notes(self, error: WireError | None) -> list[str]:
         """What keeps the connection from being decoded to its end; `error` is its decoder's."""
@@ -103,8 +112,8 @@ class PacketCapture:
         if connection.wanted is False:
             return
         self._cut_packets += bool(segment.missing and self._is_of_port(segment))
-        after_syn = 1 if segment.flags & SYN else 0
-        data = connection.flow.add((segment.sequence + after_syn) & 0xFFFFFFFF, segment.data)
+        take = connection.flow.open if segment.flags & SYN else connection.flow.add
+        data = take(segment.sequence, segment.data)
         if connection.wanted is None and data:
             connection.wanted = _looks_like_bmp(data)
         if connection.wanted:
@@ -118,7 +127,7 @@ class PacketCapture:
         key = segment.source, segment.target
         known = self._open.get(key)
         if known is not None:
-            if not segment.flags & SYN or known.first_sequence == segment.sequence:
+            if not segment.flags & SYN or known.is_opened_by(segment):
                 return known
             known.flow.end()  # the same addresses and ports, used again
         label = f"{_text(segment.source)} > {_text(segment.target)}"

@@ -16,22 +16,32 @@ class Flow:
     follows is held back: BMP cannot be read on from the middle of a message.
     """
 
-    __slots__ = ("_next", "_waiting", "_waiting_octets", "delivered", "missing", "started")
+    __slots__ = ("_next", "_uncounted", "_waiting", "_waiting_octets", "delivered", "missing")
 
-    def __init__(self, sequence: int | None) -> None:
-        """`sequence` is that of the SYN; None where the capture starts inside the connection."""
-        self.started = sequence is not None
-        self._next = None if sequence is None else (sequence + 1) % _SPACE
+    def __init__(self) -> None:
+        self._next: int | None = None
+        self._uncounted: int | None = None
         self._waiting: list[tuple[int, bytes]] = []
         self._waiting_octets = 0
         self.delivered = 0
         self.missing = 0
         """Octets known to be missing after those delivered, 0 as long as none are."""
 
+    def open(self, sequence: int, data: bytes) -> bytes:
+        """The octets in the SYN, which counts as one itself (RFC 9293 3.4).
+
+        Captures that were written by a script have the first octets of a connection in its SYN
+        and do not count it: what follows them tells.
+        """
+        out = self.add((sequence + 1) % _SPACE, data)
+        self._uncounted = (sequence + len(data)) % _SPACE if data else None
+        return out
+
     def add(self, sequence: int, data: bytes) -> bytes:
         """The octets that are next in order now that this segment is here."""
-        if self._next is None:
+        if self._next is None or (sequence == self._uncounted and data):
             self._next = sequence
+            self._uncounted = None
         distance = (sequence - self._next) % _SPACE
         if distance >= _SPACE // 2:
             distance -= _SPACE

@@ -18,6 +18,7 @@ _NULL, _ETHERNET, _LOOP, _LINUX_COOKED, _LINUX_COOKED_2 = 0, 1, 108, 113, 276
 _RAW = (12, 14, 101, 228, 229)
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _VLAN = (0x8100, 0x88A8, 0x9100)
+_MPLS = (0x8847, 0x8848)
 _FAMILIES = {2: _IPV4, 10: _IPV6, 24: _IPV6, 28: _IPV6, 30: _IPV6}  # AF_INET6 of each system
 
 _TCP = 6
@@ -85,10 +86,15 @@ def _network(link: int, data: bytes) -> tuple[int, int] | None:
 
 
 def _past_vlans(data: bytes, pos: int) -> tuple[int, int]:
-    """The EtherType at `pos` or behind the VLAN tags there (IEEE 802.1Q, 802.1ad)."""
+    """What the EtherType at `pos` leads to, or the one behind VLAN tags (IEEE 802.1Q)."""
     while (protocol := _number(data, pos, 2)) in _VLAN:
         pos += 4
-    return protocol, pos + 2
+    pos += 2
+    if protocol in _MPLS:  # a stack of labels, and IP under its bottom (RFC 3032 2.1)
+        while pos + 4 <= len(data) and not data[pos + 2] & 1:
+            pos += 4
+        return 0, pos + 4
+    return protocol, pos
 
 
 def _from_ipv4(data: bytes, lost: int, passed: Passed) -> Segment | None:

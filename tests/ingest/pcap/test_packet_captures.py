@@ -108,10 +108,32 @@ def test_segments_that_come_again_and_overlap_are_taken_once() -> None:
         assert decoded(capture_of([first, *every])) == ALL_OF_IT
 
 
-def test_data_in_a_syn_counts() -> None:
-    start = 7
-    segments = [b.Tcp(start, STREAM[:50], b.SYN), b.Tcp(start + 51, STREAM[50:])]
+@pytest.mark.parametrize("counted", [0, 1])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_syn_with_data_counts_as_an_octet_unless_what_follows_says_otherwise(
+    counted: int, times: int
+) -> None:
+    start = 2**32 - 20
+    segments = [
+        *[b.Tcp(start, STREAM[:50], b.SYN)] * times,
+        b.Tcp(start + counted + 50, STREAM[50:90]),
+        b.Tcp(start + counted + 90, STREAM[90:]),
+    ]
     assert decoded(capture_of(segments)) == ALL_OF_IT
+
+
+def test_connections_that_a_script_wrote_one_after_the_other_are_told_apart() -> None:
+    segments = [b.Tcp(1, STREAM[:50], b.SYN), b.Tcp(51, STREAM[50:])]
+    counts, notes = decoded(capture_of(segments * 3))
+    assert counts == {LABEL: WHOLE, f"{LABEL} (2)": WHOLE, f"{LABEL} (3)": WHOLE}
+    assert notes == []
+
+
+def test_labels_are_passed_by() -> None:
+    stack = bytes.fromhex("000640ff 000651ff")
+    frames = [bytes(12) + b"\x88\x47" + stack + one.ip() for one in b.conversation(STREAM, **IPV6)]
+    counts, notes = decoded(b.pcap(*frames, link=b.ETHERNET))
+    assert (list(counts.values()), notes) == ([WHOLE], [])
 
 
 def test_connections_are_told_apart_and_have_their_own_decoders() -> None:
