@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from contextlib import suppress
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from services.ingest.wire import AnyMessage, NlriSet
 
 UNKNOWN_FAMILY = 0x0309
+INSIDE = Filter(prefixes=(ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")))
 EVERY_FAMILY = o.open_message(
     *(o.multiprotocol(family) for family in sorted(SPLIT_FAMILIES)),
     o.add_path(dict.fromkeys(sorted(SPLIT_FAMILIES), 3)),
@@ -62,7 +64,7 @@ def _shown(messages: Iterable[AnyMessage], decoder: StreamDecoder) -> str:
         for message in messages:
             summary.add(message, decoder)
             orjson.dumps(describe(message))
-            Filter(prefixes=()).wants(message)
+            INSIDE.wants(message)
             out.append(message_type(message) + _signature(message))
     except FramingError as error:
         out.append(error.reason)

@@ -6,18 +6,17 @@ import gzip
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from services.ingest.commands import decode
 from services.ingest.decode import Decoding, write_messages, write_summary
 from services.ingest.wire import IPV6_UNICAST
 from shared.errors import UserError
 from tests.ingest.pcap import building as b
 from tests.ingest.wire import octets as o
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 INITIATION = o.bmp(o.INITIATION, o.tlv(1, b"a router") + o.tlv(2, b"edge1"))
 MALFORMED = o.route_monitoring(o.bgp(2, b"\0\x09\0\0"))
@@ -227,3 +226,12 @@ def test_the_command_bears_a_reader_that_goes_away(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 0
+
+
+def test_every_option_is_documented() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "decode.md").read_text()
+    for parameter in decode.params:
+        for option in parameter.opts:
+            assert (
+                not option.startswith("--") or f"`{option}" in document or f" {option}" in document
+            )
