@@ -32,7 +32,9 @@ def test_a_description_hides_the_password() -> None:
     assert describe(url) == "postgresql://u:***@db/x"
 
 
-@pytest.mark.parametrize("given", ["nonsense", "mysql://u:hunter2@db/x", "postgresql://u:pw@h:hunter2@db/x"])
+@pytest.mark.parametrize(
+    "given", ["nonsense", "mysql://u:hunter2@db/x", "postgresql://u:pw@h:hunter2@db/x"]
+)
 def test_what_is_no_postgresql_url_is_refused_without_showing_it(given: str) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL") as caught:
         plain_url(SecretStr(given))
