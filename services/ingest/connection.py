@@ -108,7 +108,13 @@ class RouterConnection:
         update = message.update
         for error in update.errors:
             metrics.MALFORMED.labels("RouteMonitoring").inc()
-            self._log.warning("malformed update", peer=message.peer.address_text, error=str(error))
+            self._log.warning(
+                "malformed update",
+                peer=message.peer.address_text,
+                error=str(error),
+                approach=error.approach and error.approach.label,
+                attribute=error.attribute,
+            )
         peer = self._peers.get(message.peer.key)
         if peer is None:
             if not update.announced:
