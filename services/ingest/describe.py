@@ -36,7 +36,7 @@ from services.ingest.wire.readable import (
 from services.ingest.wire.text import address_text
 
 if TYPE_CHECKING:
-    from services.ingest.wire import NlriSet, PeerHeader
+    from services.ingest.wire import NlriSet, PeerHeader, WireError
     from services.ingest.wire.messages import Mirrored, Tlv
 
 Described = dict[str, object]
@@ -101,7 +101,7 @@ def _(message: PeerUp) -> Described:
         "admin_labels": message.admin_labels,
         "strings": message.strings,
         "information": _unshown(codes.PEER_UP_TLVS, message.tlvs),
-        "error": _text(message.error),
+        "error": _error(message.error),
     }
 
 
@@ -119,7 +119,7 @@ def _(message: PeerDown) -> Described:
         "notification": message.notification and describe_notification(message.notification),
         "table_name": message.table_name,
         "information": _unshown(codes.PEER_UP_TLVS, message.tlvs),
-        "error": _text(message.error),
+        "error": _error(message.error),
     }
 
 
@@ -170,7 +170,7 @@ def _mirrored(one: Mirrored) -> Described:
     elif kind is None or one.error is not None:
         out["octets"] = one.octets.hex()
     if one.error is not None:
-        out["error"] = str(one.error)
+        out["error"] = describe_error(one.error)
     return out
 
 
@@ -184,7 +184,7 @@ def _(message: MalformedMessage) -> Described:
     return {
         "type": type_name(message.type),
         "peer": message.peer and _peer(message.peer),
-        "error": _text(message.error),
+        "error": _error(message.error),
         "frame": message.frame[:HEX_LIMIT].hex(),
     }
 
@@ -248,5 +248,5 @@ def _unshown(names: dict[int, str], tlvs: tuple[Tlv, ...]) -> list[Described]:
     return describe_tlvs(names, tuple(tlv for tlv in tlvs if tlv[0] not in names))
 
 
-def _text(error: object) -> str | None:
-    return None if error is None else str(error)
+def _error(error: WireError | None) -> Described | None:
+    return None if error is None else describe_error(error)

@@ -19,11 +19,14 @@ from services.ingest.wire import (
     StatisticsReport,
     Termination,
     UnknownMessage,
+    Update,
     describe_nlri,
 )
 
 if TYPE_CHECKING:
-    from services.ingest.wire import AnyMessage, NlriSet
+    from collections.abc import Iterator
+
+    from services.ingest.wire import AnyMessage, NlriSet, WireError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -36,6 +39,7 @@ _TYPES: dict[type, MessageType] = {
     RouteMonitoring: MessageType.ROUTE_MONITORING,
     RouteMirroring: MessageType.ROUTE_MIRRORING,
 }
+_ERRORED_PDU = 0  # RFC 7854 4.7
 _AFI_OF_PLAIN = {IPV4_UNICAST: 4, IPV6_UNICAST: 6}
 
 
@@ -73,10 +77,11 @@ class Filter(NamedTuple):
         )
 
     def _has_route(self, message: AnyMessage) -> bool:
-        if not isinstance(message, RouteMonitoring):
-            return False
-        update = message.update
-        return any(self._covers(routes) for routes in (*update.announced, *update.withdrawn))
+        return any(
+            self._covers(routes)
+            for update in _updates(message)
+            for routes in (*update.announced, *update.withdrawn)
+        )
 
     def _covers(self, routes: NlriSet) -> bool:
         version = _AFI_OF_PLAIN.get(routes.family)
@@ -104,10 +109,29 @@ def message_type(message: AnyMessage) -> str:
 
 
 def has_error(message: AnyMessage) -> bool:
-    """Whether anything in it is not as the RFCs have it."""
+    """Whether anything in it, or in a message that it mirrors, is not as the RFCs have it."""
+    if isinstance(message, RouteMirroring) and _ERRORED_PDU in message.information:
+        return True
+    return any(errors_of(message))
+
+
+def errors_of(message: AnyMessage) -> Iterator[WireError]:
+    """What is wrong with it, and with the messages that it mirrors."""
+    for update in _updates(message):
+        yield from update.errors
+    for one in message.mirrored if isinstance(message, RouteMirroring) else (message,):
+        error: WireError | None = getattr(one, "error", None)
+        if error is not None:
+            yield error
+
+
+def _updates(message: AnyMessage) -> Iterator[Update]:
     if isinstance(message, RouteMonitoring):
-        return bool(message.update.errors)
-    return getattr(message, "error", None) is not None
+        yield message.update
+    elif isinstance(message, RouteMirroring):
+        for one in message.mirrored:
+            if isinstance(one.message, Update):
+                yield one.message
 
 
 def _is_within(prefix: Network, wanted: Network) -> bool:

@@ -16,7 +16,7 @@ import orjson
 
 from services.ingest.decode import Decoding
 from services.ingest.describe import describe
-from services.ingest.filters import Filter, has_error, message_type
+from services.ingest.filters import Filter, errors_of, has_error, message_type
 from services.ingest.summary import Summary
 from services.ingest.wire import (
     FramingError,
@@ -75,10 +75,9 @@ def _shown(messages: Iterable[AnyMessage], decoder: StreamDecoder) -> str:
 def _signature(message: AnyMessage) -> str:
     if isinstance(message, MalformedMessage):
         return str(message.error)
-    if has_error(message):
-        errors = getattr(message, "error", None) or message.update.errors  # type: ignore[union-attr]
-        return f"{errors if isinstance(errors, WireError) else list(map(str, errors))}"
-    return _shape(describe(message))
+    errors = list(map(str, errors_of(message)))
+    assert has_error(message) or not errors
+    return str(errors) if errors else _shape(describe(message))
 
 
 def _shape(value: object) -> str:

@@ -79,7 +79,11 @@ def test_a_route_is_shown_with_its_attributes() -> None:
 
 def test_a_malformed_message_is_shown_with_its_error_and_its_octets() -> None:
     found = lines(STREAM)[6]
-    assert found["error"].startswith("in route monitoring: in update: withdrawn routes run past")
+    error = found["error"]
+    assert error["text"].startswith("in route monitoring: in update: withdrawn routes run past")
+    assert error["context"] == ["route monitoring", "update"]
+    assert (error["section"], error["offset"]) == ("RFC 4271 6.3", 6 + 42 + 19)
+    assert error["approach"] == "session reset"
     assert found["frame"] == MALFORMED.hex()
 
 

@@ -15,6 +15,13 @@ OTHER = o.peer(address="192.0.2.77", asn=65077)
 V6 = o.mp_reach(IPV6_UNICAST, bytes(16), o.prefixes("2001:db8:1::/48"))
 VPN = o.mp_unreach(families.VPNV4, bytes.fromhex("708000000000fde80000000a0a0a00"))
 BROKEN_OPEN = o.peer_up(o.bgp(1, b"\4"))
+
+
+def mirrored(octets: bytes, *tlvs: bytes) -> bytes:
+    header = o.peer(address="192.0.2.78", asn=65078)
+    return o.bmp(o.MIRRORING, header + o.tlv(0, octets) + b"".join(tlvs))
+
+
 STREAM = (
     o.bmp(o.INITIATION, o.tlv(2, b"edge1")),
     o.peer_up(),
@@ -28,6 +35,10 @@ STREAM = (
     o.bmp(o.STATISTICS, o.peer() + bytes(4)),
     o.bmp(100, b"\xab"),
     o.bmp(o.TERMINATION, o.tlv(1, b"\0\0")),
+    mirrored(o.update(o.ORIGIN + o.AS_PATH, o.prefix("192.0.2.128/25"))),  # the same, as it came
+    mirrored(o.bgp(2, b"\0\x09\0\0")),
+    mirrored(o.update(o.MANDATORY, o.prefix("10.1.3.0/24"))),
+    mirrored(b"\xab", o.tlv(1, b"\0\0")),  # which the router calls errored
 )
 FOUND = messages(*STREAM)
 
@@ -58,18 +69,19 @@ def test_no_filter_wants_everything() -> None:
 def test_a_peer_is_named_by_address_or_as() -> None:
     assert wanted(peers("192.0.2.77")) == wanted(peers(65077)) == [3, 4]
     assert wanted(peers("192.0.2.77", 65001)) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    assert wanted(peers("192.0.2.78", 1)) == []
+    assert wanted(peers("192.0.2.79", 1)) == []
+    assert wanted(peers("192.0.2.78")) == [12, 13, 14, 15]
 
 
 @pytest.mark.parametrize(
     ("prefix", "numbers"),
     [
-        ("10.0.0.0/8", [2, 3, 5]),
-        ("10.1.0.0/16", [2, 3]),
+        ("10.0.0.0/8", [2, 3, 5, 14]),
+        ("10.1.0.0/16", [2, 3, 14]),
         ("10.1.2.0/24", [3]),
         ("10.1.2.0/25", []),
         ("10.10.0.0/16", [5]),
-        ("0.0.0.0/0", [2, 3, 5, 7]),
+        ("0.0.0.0/0", [2, 3, 5, 7, 12, 14]),
         ("::/0", [4]),
         ("2001:db8::/32", [4]),
         ("2001:db8:1::/48", [4]),
@@ -90,8 +102,8 @@ def test_types_are_the_words_that_are_printed() -> None:
     assert wanted(Filter(types=("peer up", "type 100", "initiation"))) == [0, 1, 8, 10]
 
 
-def test_errors_are_malformed_messages_tolerated_attributes_and_bad_opens() -> None:
-    assert wanted(Filter(errors=True)) == [6, 7, 8]
+def test_errors_are_of_messages_attributes_opens_and_whatever_is_mirrored() -> None:
+    assert wanted(Filter(errors=True)) == [6, 7, 8, 12, 13, 15]
 
 
 def test_every_filter_must_be_met() -> None:

@@ -21,7 +21,7 @@ from services.ingest.wire.bgp_open import (
 from services.ingest.wire.cache import AttributeCache
 from services.ingest.wire.codes import BGP_MESSAGES
 from services.ingest.wire.context import ViewContext
-from services.ingest.wire.errors import WireError
+from services.ingest.wire.errors import Approach, WireError
 from services.ingest.wire.messages import Mirrored, RefreshRequest, RouteMirroring
 from services.ingest.wire.notification import Notification
 from services.ingest.wire.peer import PeerHeader
@@ -74,6 +74,8 @@ class MirrorReader:
         except WireError as error:
             part = BGP_MESSAGES.get(out.type) if out.type is not None else None
             out.error = error.within(part or "bgp message")
+            if out.type == UPDATE:
+                out.error = out.error.handled_by(Approach.SESSION_RESET)
         return out
 
     def _message(

@@ -18,6 +18,7 @@ from services.ingest.wire import (
     StreamDecoder,
     Update,
 )
+from services.ingest.wire.errors import Approach
 from services.ingest.wire.messages import Mirrored, RefreshRequest
 from tests.ingest.wire import octets as o
 from tests.ingest.wire.decoding import described, message, messages, real_capture, texts
@@ -85,6 +86,13 @@ def test_what_cannot_be_read_stays_octets_and_says_why(octets: bytes, reason: st
     assert f"in route mirroring: {reason}" in str(one.error)
     (shown,) = described(mirror(o.tlv(0, octets)))
     assert octets.hex() in str(shown["messages"])
+
+
+def test_an_update_that_would_reset_the_session_says_so() -> None:
+    error = mirrored(o.bgp(2, b"\0\5\0\0")).error
+    assert error is not None
+    assert error.approach is Approach.SESSION_RESET
+    assert error.context == ("route mirroring", "update")
 
 
 def test_a_pdu_that_the_router_calls_errored_is_not_read() -> None:
