@@ -112,7 +112,10 @@ def decode_attributes(
         if kind in _SUSPECT and _is_not_to_be_used(out, item, context, start):
             continue
         rule = RULES.get(kind)
-        if rule is not None and not _read(out, buf, item, rule, errors):
+        if rule is None:
+            if not (item.flags & OPTIONAL or depth):
+                errors.append(_unrecognized(item))
+        elif not _read(out, buf, item, rule, errors):
             continue
         if rule is None or not rule.has_field:
             out.others = (*out.others, (kind, item.flags, buf[item.value : item.end]))
@@ -121,6 +124,13 @@ def decode_attributes(
         out.errors += tuple(errors)
     out.identity = _identity(buf, kept, out)
     return out
+
+
+def _unrecognized(item: Located) -> WireError:
+    """RFC 7606 leaves this one as RFC 4271 has it."""
+    reason = f"attribute {item.kind} is well-known by its flags and not recognized"
+    error = WireError(reason, item.start, ("path attributes",), "RFC 4271 6.3")
+    return error.handled_by(Approach.SESSION_RESET, item.kind)
 
 
 def require(out: PathAttributes, start: int) -> list[WireError]:

@@ -73,9 +73,9 @@ class Reach(NamedTuple):
 
 
 def read_reach(buf: bytes, item: Located, *, of_a_peer: bool) -> Reach:
-    """`of_a_peer`: the routes are as a BGP peer sent them, so that they have a next hop.
+    """`of_a_peer`: the routes are as a BGP peer sent them, so that its next hop must fit.
 
-    In tables of its own IOS XR sends a next hop of no octets.
+    In tables of its own IOS XR sends one of no octets, and of a route distinguisher alone.
     """
     pos, end = item.value, item.end
     if end - pos < 5:
@@ -86,7 +86,7 @@ def read_reach(buf: bytes, item: Located, *, of_a_peer: bool) -> Reach:
     if nlri_at > end:
         raise WireError("next hop runs past it", pos + 3, (), "RFC 7606 7.11")
     expected = _EXPECTED.get(family)
-    if expected is not None and length not in expected and (length or of_a_peer):
+    if of_a_peer and expected is not None and length not in expected:
         reason = f"next hop of {length} octets does not fit {families.family_name(family)}"
         raise WireError(reason, pos + 3, (), "RFC 7606 7.11")
     next_hop = _next_hop(buf, pos + 4, length)

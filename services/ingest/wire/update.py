@@ -90,6 +90,10 @@ def _nlri_set(view: ViewContext, family: int, buf: bytes, pos: int, end: int) ->
         raise error.within(f"{family_name(family)} nlri") from None
 
 
+def _place(error: WireError) -> int:
+    return error.offset
+
+
 def _in_attribute(kind: int, error: WireError) -> WireError:
     """An error of MP_REACH_NLRI or MP_UNREACH_NLRI, which is never less than a session reset."""
     return error.within(unread_name(kind) or "").handled_by(Approach.SESSION_RESET, kind)
@@ -208,9 +212,17 @@ class _Reader:
         return self.view.view is RibView.ADJ_RIB_IN_PRE
 
     def _note(self, errors: list[WireError]) -> None:
-        """Two next hops in one UPDATE make two sets, of which each has the errors of both."""
+        """Two next hops in one UPDATE make two sets, of which each has the errors of both.
+
+        What a peer must not send is no error in a table of the router's own, nor behind an
+        attribute whose length may have been wrong: what follows one is hardly an attribute.
+        """
         known = self.out.errors
-        for error in errors:
+        for error in sorted(errors, key=_place):
+            if error.approach is Approach.SESSION_RESET:
+                if self._is_of_a_peer and not self.withdraws:
+                    raise error
+                continue
             if not any(e.offset == error.offset and e.reason == error.reason for e in known):
                 known.append(error)
             if error.approach is Approach.TREAT_AS_WITHDRAW:

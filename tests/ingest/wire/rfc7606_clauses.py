@@ -29,6 +29,8 @@ UNREACH = o.mp_unreach(IPV6_UNICAST, o.prefix(ROUTE6))
 LOCAL_PREF = o.attribute(5, bytes((0, 0, 0, 100)))
 CLUSTERS = o.attribute(10, bytes((10, 0, 0, 8)), OPT)
 ORIGINATOR = o.attribute(9, bytes((10, 0, 0, 7)), OPT)
+SHIFTED = b"\x40\1\0\0" + o.AS_PATH + o.NEXT_HOP  # ORIGIN's value is the flags of what follows
+UNKNOWN = o.attribute(99, b"x")
 CONFEDERATION = o.attribute(2, o.as_path((3, (65001,)), (2, (174,))))
 
 INTERNAL = o.peer_up(o.open_message(asn=65001), o.open_message(asn=65001))
@@ -59,6 +61,11 @@ def sid(*parts: bytes) -> bytes:
 
 def service(*sub_tlvs: bytes, kind: int = 5) -> bytes:
     return small(kind, b"\0" + b"".join(sub_tlvs))
+
+
+def reaching(family: int, octets: int) -> bytes:
+    """An announcement without NLRI, under a next hop of so many octets."""
+    return o.update(o.ORIGIN + o.AS_PATH + o.mp_reach(family, bytes(octets), b""))
 
 
 class Row(NamedTuple):
@@ -108,6 +115,12 @@ ROWS = [
     Row("3 d", "no attributes at all", announce(b""), WITHDRAW, 1),
     Row("3 d", "MP_REACH_NLRI alone", o.update(REACH), WITHDRAW, 1),
     Row("3 d", "no NEXT_HOP beside MP_REACH_NLRI", o.update(o.ORIGIN + o.AS_PATH + REACH), KEEP),
+    Row("RFC 4271 6.3", "unknown and well-known", beside(o.attribute(99, b"x")), RESET, 99),
+    Row("RFC 4271 6.3", "not transitive either", beside(o.attribute(99, b"x", 0)), RESET, 99),
+    Row("RFC 4271 6.3", "beside what is withdrawn", o.update(UNREACH + UNKNOWN), RESET, 99),
+    Row("RFC 4271 6.3", "in the own table", beside(UNKNOWN), KEEP, flags=0x40),
+    Row("RFC 4271 6.3", "in an ATTR_SET", beside(o.attribute(128, bytes(4) + UNKNOWN, BOTH)), KEEP),
+    Row("RFC 4271 6.3", "behind a length that is wrong", announce(SHIFTED), WITHDRAW, 1, "7.1"),
     Row("3 g", "MP_REACH_NLRI twice", o.update(o.ORIGIN + o.AS_PATH + REACH * 2), RESET, 14),
     Row("3 g", "MP_UNREACH_NLRI twice", o.update(UNREACH * 2), RESET, 15),
     Row("3 g", "and a cut-off attribute", o.update(UNREACH * 2 + b"\x40\5"), RESET, 15),
@@ -222,6 +235,8 @@ ROWS = [
     Row("7.11", "VPN-IPv4 for VPN-IPv6", o.update(o.mp_reach(VPNV6, bytes(12), b"")), RESET, 14),
     Row("7.11", "VPN for EVPN", o.update(o.mp_reach(EVPN, bytes(12), b"")), RESET, 14),
     Row("7.11", "none from a peer", o.update(o.mp_reach(IPV6_UNICAST, b"", b"")), RESET, 14),
+    Row("7.11", "of 7 in the own table", reaching(VPNV4, 7), KEEP, flags=0x40),
+    Row("7.11", "IPv4 for VPN in the own table", reaching(VPNV6, 4), KEEP, flags=0x10),
     Row("7.11", "none for FlowSpec", o.update(o.mp_reach(IPV4_FLOWSPEC, b"", b"")), KEEP),
     Row("7.13", "of 35 octets", beside(o.attribute(24, bytes(35), OPT)), WITHDRAW, 24),
     Row("7.13", "of 36 octets", beside(o.attribute(24, bytes(36), OPT)), KEEP),

@@ -26,6 +26,7 @@ from services.ingest.wire import (
     Termination,
     UnknownMessage,
 )
+from services.ingest.wire.families import VPNV4
 from tests.ingest.wire import octets as o
 from tests.ingest.wire.decoding import message, messages, real_capture, texts, update_of
 
@@ -180,6 +181,16 @@ def test_ios_xr_may_have_no_next_hop_in_a_loc_rib() -> None:
     update = update_of(o.route_monitoring(o.update(o.ORIGIN + o.AS_PATH + reach), o.peer(kind=3)))
     assert update.errors == []
     assert texts(update.announced) == ["2001:db8::/32"]
+
+
+def test_ios_xr_may_have_a_next_hop_of_a_route_distinguisher_alone_in_a_loc_rib() -> None:
+    """The routes of its VRFs, whose next hop is the router itself."""
+    nlri = bytes.fromhex("78138811000101010a0100010b0b0b0b70138811000101010a010001016401")
+    octets = o.update(o.ORIGIN + o.AS_PATH + o.mp_reach(VPNV4, bytes(8), nlri))
+    update = update_of(o.route_monitoring(octets, o.peer(kind=3)))
+    assert texts(update.announced) == ["1.1.10.1:1:11.11.11.11/32", "1.1.10.1:1:1.100.1.0/24"]
+    assert update.attributes is not None
+    assert (update.errors, update.attributes.next_hop) == ([], None)
 
 
 def test_ios_xr_has_routes_before_their_peer_up() -> None:
