@@ -68,7 +68,8 @@ class ViewContext:
         not name stays as an earlier Peer Up had it.
         """
         named = {*(sent.families if sent else ()), *(received.families if received else ())}
-        offered = (self._offered - named) | _add_path_families(self.view, sent, received)
+        added = _add_path_families(self.view, sent, received)
+        offered = (self._offered - named) | (added & SPLIT_FAMILIES)
         self.closed()
         self._offered = offered
         if sent and received and sent.asn != received.asn and self.view is RibView.ADJ_RIB_IN_PRE:

@@ -42,7 +42,7 @@ class PeerRegistry:
         self._counters = counters
         self._known: dict[bytes, KnownPeer] = {}
         self._views: dict[PeerKey, tuple[ViewContext, ...]] = {}
-        self.up: dict[PeerKey, PeerUp] = {}
+        self.up: dict[PeerKey, None] = {}
 
     def find(self, buf: bytes, pos: int) -> KnownPeer:
         """The peer whose header starts at `pos`; messages of one instant share the header."""
@@ -62,7 +62,7 @@ class PeerRegistry:
         """A Peer Up is for all views of the peer: routers send one, or one for each."""
         key = message.peer.key
         self.up.pop(key, None)
-        _put(self.up, key, message)
+        _put(self.up, key, None)
         for view in self._of(key):
             view.opened(message.sent_open, message.received_open)
 

@@ -11,7 +11,7 @@
 +-+-+-+-+-+-+-+-+
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 
 from services.ingest.wire.bgp_open import HEADER_SIZE, UPDATE, bgp_header
 from services.ingest.wire.bodies import (
@@ -88,9 +88,9 @@ class StreamDecoder:
         self._fault: FramingError | None = None
 
     @property
-    def peers(self) -> dict[PeerKey, PeerUp]:
-        """The last Peer Up of each peer that is up."""
-        return self._registry.up
+    def peers(self) -> KeysView[PeerKey]:
+        """The peers that are up."""
+        return self._registry.up.keys()
 
     @property
     def offset(self) -> int:

@@ -161,7 +161,7 @@ def test_routes_may_come_without_a_peer_up() -> None:
     decoder = StreamDecoder()
     octets = o.route_monitoring(o.update(o.MANDATORY, o.prefix("10.0.0.0/8")), o.peer(kind=3))
     assert texts(update_of(octets, decoder).announced) == ["10.0.0.0/8"]
-    assert decoder.peers == {}
+    assert not decoder.peers
 
 
 def test_peers_that_a_router_invents_are_forgotten_again() -> None:
