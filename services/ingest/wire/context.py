@@ -19,7 +19,10 @@ from services.ingest.wire.nlri import (
 from services.ingest.wire.peer import RibView
 
 _PATH_ID_LIKE_A_PREFIX = 1 << 24
-"""Routers count path identifiers from 1; one that fills four octets is a prefix misread."""
+"""Most speakers count path identifiers from 1; one that fills four octets may be a prefix misread.
+
+It need not be: OpenBGPD takes random numbers, and others write addresses there.
+"""
 
 _DEFAULT_ROUTE = b"\0"
 
@@ -39,12 +42,41 @@ class Counters:
 class _Reading:
     """How the NLRI of one family are read in one view."""
 
-    __slots__ = ("add_path", "offered", "settled")
+    __slots__ = ("add_path", "large_ids", "offered", "settled")
 
     def __init__(self, offered: bool) -> None:
         self.offered = offered
         self.add_path = offered
         self.settled = False
+        self.large_ids: bool | None = None
+        """Whether there are identifiers that fill four octets; None until that has shown."""
+
+    def take(self, found: NlriSet, *, certain: bool) -> NlriSet:
+        """Read so from now on; `certain` where the other reading does not fit or is worse."""
+        self.add_path = found.path_ids is not None
+        if certain and not self.add_path:
+            self.large_ids = False
+        elif certain and _has_large_ids(found):
+            self.large_ids = True
+        return found
+
+    def doubt(self, found: NlriSet) -> int:
+        """0 where a reading that fits looks right, 2 where it looks wrong, else 1.
+
+        A misread field shows the same route twice (path identifier 1 becomes 0.0.0.0/0 three
+        times), spare bits that are not zero, or path identifiers that fill four octets. Those
+        are less of a sign where the OPENs offer some and no plain field has come yet.
+        """
+        nlri, path_ids = found.nlri, found.path_ids
+        if not found.tidy:
+            return 2
+        if path_ids is None:
+            return 0 if len(set(nlri)) == len(nlri) else 2
+        if len(set(zip(path_ids, nlri, strict=True))) != len(nlri):
+            return 2
+        if self.large_ids or not _has_large_ids(found):
+            return 0
+        return 1 if self.offered and self.large_ids is None else 2
 
 
 class ViewContext:
@@ -111,7 +143,7 @@ class ViewContext:
                 found = _read(reading.add_path, family, buf, pos, end)
             except WireError as error:
                 found = self._changed(reading, error, family, buf, pos, end)
-            if _suspect(found):
+            if _suspect(found, reading):
                 found = _weigh(reading, family, buf, pos, end)
         else:
             found = _weigh(reading, family, buf, pos, end)
@@ -122,12 +154,11 @@ class ViewContext:
     def _changed(
         self, reading: _Reading, error: WireError, family: int, buf: bytes, pos: int, end: int
     ) -> NlriSet:
-        """One retry with the other reading, which must leave no doubt."""
+        """One retry with the other reading, which must leave little doubt."""
         other = _attempt(not reading.add_path, family, buf, pos, end)
-        if isinstance(other, WireError) or _doubtful(other):
+        if isinstance(other, WireError) or reading.doubt(other) == 2:
             raise error
-        reading.add_path = not reading.add_path
-        return other
+        return reading.take(other, certain=True)
 
 
 def _add_path_families(view: RibView, sent: Open | None, received: Open | None) -> frozenset[int]:
@@ -154,18 +185,15 @@ def _weigh(reading: _Reading, family: int, buf: bytes, pos: int, end: int) -> Nl
         if isinstance(expected, WireError):
             raise expected
         reading.settled = True
-        return expected
-    doubtful_other = _doubtful(other)
+        return reading.take(expected, certain=True)
+    doubt_of_other = reading.doubt(other)
     if isinstance(expected, WireError):
-        reading.add_path = not reading.add_path
-        reading.settled = not doubtful_other
-        return other
-    doubtful = _doubtful(expected)
-    reading.settled = doubtful != doubtful_other
-    if doubtful and not doubtful_other:
-        reading.add_path = not reading.add_path
-        return other
-    return expected
+        reading.settled = doubt_of_other < 2
+        return reading.take(other, certain=True)
+    doubt = reading.doubt(expected)
+    reading.settled = doubt != doubt_of_other
+    better = other if doubt_of_other < doubt else expected
+    return reading.take(better, certain=reading.settled and 2 in (doubt, doubt_of_other))
 
 
 def _read(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> NlriSet:
@@ -181,7 +209,11 @@ def _attempt(add_path: bool, family: int, buf: bytes, pos: int, end: int) -> Nlr
         return error
 
 
-def _suspect(found: NlriSet) -> bool:
+def _has_large_ids(found: NlriSet) -> bool:
+    return max(found.path_ids or (), default=0) >= _PATH_ID_LIKE_A_PREFIX
+
+
+def _suspect(found: NlriSet, reading: _Reading) -> bool:
     """Whether a reading is worth weighing although the view is settled; cheap, for every field.
 
     GoBGP 3.10 dumps a table without path identifiers and then sends changes of it with them.
@@ -189,20 +221,4 @@ def _suspect(found: NlriSet) -> bool:
     nlri, path_ids = found.nlri, found.path_ids
     if path_ids is None:
         return len(nlri) > 1 and _DEFAULT_ROUTE in nlri
-    return max(path_ids, default=0) >= _PATH_ID_LIKE_A_PREFIX
-
-
-def _doubtful(found: NlriSet) -> bool:
-    """Whether a reading that fits still looks wrong.
-
-    A misread field shows the same route twice (path identifier 1 becomes 0.0.0.0/0 three
-    times), spare bits that are not zero, or path identifiers that fill four octets.
-    """
-    nlri, path_ids = found.nlri, found.path_ids
-    if not found.tidy:
-        return True
-    if path_ids is None:
-        return len(set(nlri)) != len(nlri)
-    if max(path_ids, default=0) >= _PATH_ID_LIKE_A_PREFIX:
-        return True
-    return len(set(zip(path_ids, nlri, strict=True))) != len(nlri)
+    return not reading.large_ids and _has_large_ids(found)

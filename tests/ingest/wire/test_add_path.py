@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 
-from services.ingest.wire import IPV4_UNICAST, IPV6_UNICAST, StreamDecoder
+from services.ingest.wire import IPV4_UNICAST, IPV6_UNICAST, MalformedMessage, StreamDecoder
 from services.ingest.wire.families import IPV4_LABELED_UNICAST
 from tests.ingest.wire import octets as o
 from tests.ingest.wire.decoding import messages, texts, update_of
@@ -125,6 +127,44 @@ def test_a_view_with_path_ids_may_turn_to_plain_prefixes() -> None:
     decoder = StreamDecoder()
     messages(peer_up(1, 2), decoder=decoder)
     assert read(decoder, with_ids((1, ROUTE))) == ([ROUTE], [1])
+    assert read(decoder, without_ids(ROUTE, OTHER)) == ([ROUTE, OTHER], None)
+
+
+@pytest.mark.parametrize("offered", [2, 1])
+def test_path_ids_may_fill_four_octets(offered: int) -> None:
+    """OpenBGPD takes random numbers, of which one in a hundred reads like a prefix."""
+    decoder = StreamDecoder()
+    messages(peer_up(1, offered), decoder=decoder)
+    like_a_prefix = 0x18_C6_33_64
+    for number in (0x9B_00_00_01, like_a_prefix, 0xFFFF_FFFF, 0, like_a_prefix, 7):
+        assert read(decoder, with_ids((number, OTHER))) == ([OTHER], [number])
+    pairs = ((like_a_prefix, ROUTE), (0x14_00_00_00, OTHER))
+    assert read(decoder, with_ids(*pairs)) == ([ROUTE, OTHER], [number for number, _ in pairs])
+
+
+def test_a_view_is_read_right_again_after_a_first_path_id_like_a_prefix() -> None:
+    decoder = StreamDecoder()
+    messages(peer_up(1, 2), decoder=decoder)
+    assert read(decoder, with_ids((0x18_C6_33_64, OTHER)))[1] is None
+    assert read(decoder, with_ids((0x9B_00_00_01, OTHER))) == ([OTHER], [0x9B_00_00_01])
+    assert read(decoder, with_ids((0x18_C6_33_64, OTHER))) == ([OTHER], [0x18_C6_33_64])
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "192.0.2.1"])
+def test_path_ids_may_be_addresses(address: str) -> None:
+    """ExaBGP writes them so, and they are configured so."""
+    number = int(ipaddress.ip_address(address))
+    assert read(StreamDecoder(), with_ids((number, ROUTE))) == ([ROUTE], [number])
+
+
+def test_a_plain_view_that_has_shown_itself_takes_no_large_path_ids() -> None:
+    """198.51.100.0/24, 203.0.113.0/24 and a length of 40: wrong, and no two large identifiers."""
+    decoder = StreamDecoder()
+    messages(peer_up(1, 2), decoder=decoder)
+    assert read(decoder, without_ids(ROUTE)) == ([ROUTE], None)
+    garbled = o.prefixes(ROUTE, OTHER) + b"\x28\1\2\3" + o.prefix(ROUTE)
+    (found,) = messages(o.route_monitoring(o.update(o.MANDATORY, garbled)), decoder=decoder)
+    assert isinstance(found, MalformedMessage)
     assert read(decoder, without_ids(ROUTE, OTHER)) == ([ROUTE, OTHER], None)
 
 
