@@ -167,6 +167,8 @@ def _mirrored(one: Mirrored) -> Described:
         out.update(describe_notification(message))
     elif message is not None:
         out.update(family=family_name(message.family), subtype=message.subtype)
+        if message.subtype in codes.REFRESH_SUBTYPES:
+            out["subtype_name"] = codes.REFRESH_SUBTYPES[message.subtype]
     elif kind is None or one.error is not None:
         out["octets"] = one.octets.hex()
     if one.error is not None:

@@ -141,6 +141,11 @@ def _software_version(value: bytes) -> dict[str, object]:
     return {"version": free_text(value[1:])}
 
 
+def _paths_limit(value: bytes) -> dict[str, object]:
+    """The most paths of a prefix that are wanted: draft-abraitis-idr-addpath-paths-limit."""
+    return {"families": {_family(part[:3]): _number(part[3:]) for part in _chunks(value, 5)}}
+
+
 def _nothing(value: bytes) -> dict[str, object]:
     _sized(value, 0)
     return {}
@@ -161,7 +166,10 @@ _KNOWN: dict[int, tuple[str, Describer]] = {
     70: ("enhanced route refresh", _nothing),  # RFC 7313 3.1
     71: ("long-lived graceful restart", _long_lived_graceful_restart),  # RFC 9494 3
     73: ("FQDN", _host_name),
+    74: ("BFD strict mode", _nothing),  # draft-ietf-idr-bgp-bfd-strict-mode
     75: ("software version", _software_version),
+    76: ("paths limit", _paths_limit),
+    77: ("link-local next hop", _nothing),  # draft-ietf-idr-linklocal-capability
     128: ("route refresh (Cisco)", _nothing),  # RFC 8810 3 keeps the codes of old routers
     130: ("outbound route filtering (Cisco)", _outbound_filters),
 }

@@ -66,6 +66,12 @@ BGP_MESSAGES = {  # RFC 4271 4.1, RFC 2918 3
     5: "route-refresh",
 }
 
+REFRESH_SUBTYPES = {  # RFC 7313 3.2
+    0: "normal route refresh",
+    1: "beginning of route refresh",
+    2: "end of route refresh",
+}
+
 NOTIFICATION_CODES = {  # RFC 4271 4.5, RFC 7313 5, RFC 9687 4
     1: "Message Header Error",
     2: "OPEN Message Error",

@@ -77,6 +77,10 @@ KNOWN = [
     (71, "", {"name": "long-lived graceful restart", "families": []}),
     (73, "056564676531 036c6162", {"name": "FQDN", "host": "edge1", "domain": "lab"}),
     (75, "0546525220 39", {"name": "software version", "version": "FRR 9"}),
+    (74, "", {"name": "BFD strict mode"}),
+    (76, "0001010000", {"name": "paths limit", "families": {"ipv4_unicast": 0}}),  # FRR 10.8
+    (76, "", {"name": "paths limit", "families": {}}),
+    (77, "", {"name": "link-local next hop"}),
     (128, "", {"name": "route refresh (Cisco)"}),
     (67, "01", {"name": "dynamic capability", "value": "01"}),
     (250, "abcd", {"value": "abcd"}),
@@ -108,6 +112,7 @@ def test_a_capability_is_shown_by_its_parts(
         (73, "09 6564"),
         (73, "026564"),
         (75, "09 6564"),
+        (76, "00010100"),
     ],
 )
 def test_a_capability_that_does_not_fit_shows_its_octets(code: int, value: str) -> None:

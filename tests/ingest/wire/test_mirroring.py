@@ -66,6 +66,12 @@ def test_every_bgp_message_can_be_mirrored(octets: bytes, kind: type) -> None:
 def test_a_route_refresh_tells_its_family_and_subtype() -> None:
     """RFC 7313 3.2: 1 is the beginning of a refresh."""
     assert mirrored(o.bgp(5, b"\0\2\1\1")).message == RefreshRequest(IPV6_UNICAST, 1)
+    (shown,) = described(mirror(*(o.tlv(0, o.bgp(5, bytes((0, 2, s, 1)))) for s in (1, 9))))
+    head = {"type": "route-refresh", "family": "ipv6_unicast"}
+    assert shown["messages"] == [
+        {**head, "subtype": 1, "subtype_name": "beginning of route refresh"},
+        {**head, "subtype": 9},
+    ]
 
 
 @pytest.mark.parametrize(
