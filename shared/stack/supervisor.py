@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import functools
 import math
-import random
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from shared.backoff import Backoff
 from shared.errors import UserError
 from shared.stack.child import Child
 
@@ -25,22 +24,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _PROBE_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class Backoff:
-    """How long to wait before a program that died is started again, in seconds."""
-
-    first: float = 0.5
-    longest: float = 30.0
-    healthy_after: float = 60.0
-    """A program that was ready for so long starts afresh."""
-
-    def delay(self, deaths: int) -> float:
-        """The wait after so many deaths in a row: doubling, with up to a half more by chance."""
-        doubled = self.first * 2.0 ** min(deaths - 1, 20)
-        jitter = random.uniform(1.0, 1.5)  # noqa: S311 - not a secret
-        return min(doubled * jitter, self.longest)
 
 
 class Supervisor:

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from shared.version import version
 from shared.web import problem
-from shared.web.health import Check, health_endpoints
+from shared.web.health import Check, Metrics, health_endpoints, own_metrics
 from shared.web.requests import RequestMiddleware
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def create_service(
     lifespan: Lifespan[FastAPI],
     endpoints: Sequence[APIRouter],
     checks: Mapping[str, Check],
+    metrics: Metrics = own_metrics,
     middleware: Sequence[Middleware] = (),
     openapi_url: str | None = "/openapi.json",
     max_body_bytes: int | None = MAX_BODY_BYTES,
@@ -52,7 +53,7 @@ def create_service(
         middleware=[Middleware(RequestMiddleware), *middleware],
     )
     problem.install(app)
-    app.include_router(health_endpoints(name, checks))
+    app.include_router(health_endpoints(name, checks, metrics))
     for router in endpoints:
         app.include_router(router)
     return app

@@ -18,6 +18,9 @@ Check = Callable[[], Awaitable[Mapping[str, Any]]]
 A `status` among the details, such as `disabled`, stands in place of `ok`.
 """
 
+Metrics = Callable[[], Awaitable[bytes]]
+"""All figures in Prometheus's text format."""
+
 CHECK_SECONDS = 3.0
 
 
@@ -29,7 +32,14 @@ class NotReady(Exception):
         self.details = details
 
 
-def health_endpoints(service: str, checks: Mapping[str, Check]) -> APIRouter:
+async def own_metrics() -> bytes:
+    """The figures of this process."""
+    return generate_latest()
+
+
+def health_endpoints(
+    service: str, checks: Mapping[str, Check], metrics: Metrics = own_metrics
+) -> APIRouter:
     """`/livez /readyz /healthz /metrics /version` for a service with these readiness checks."""
     api = APIRouter(include_in_schema=False)
 
@@ -49,8 +59,8 @@ def health_endpoints(service: str, checks: Mapping[str, Check]) -> APIRouter:
         return JSONResponse(body, 200 if ready else 503, headers={"Cache-Control": "no-store"})
 
     @api.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    async def show_metrics() -> Response:
+        return Response(await metrics(), media_type=CONTENT_TYPE_LATEST)
 
     @api.get("/version")
     async def show_version() -> dict[str, str]:

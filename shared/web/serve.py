@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,17 @@ import uvloop
 from uvicorn.lifespan.on import LifespanOn
 
 from shared.errors import UserError
+from shared.stopping import stopping_on_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import signal
+    from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SECONDS = 60.0
+"""From the first signal to the end of the process."""
+
 _BACKLOG = 512
 """Connections that may wait before they are accepted."""
 
@@ -27,29 +30,40 @@ _BACKLOG = 512
 class _Server(uvicorn.Server):
     """uvicorn, but a signal that asked for the stop does not become the exit status."""
 
+    def __init__(self, config: uvicorn.Config, abort: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._abort = abort
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
+        with stopping_on_signals(self._begin_stop, seconds=STOP_SECONDS, abort=self._abort):
             yield
-        finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+
+    def _begin_stop(self, _: signal.Signals) -> None:
+        self.should_exit = True
 
 
 def serve(
-    app: ASGIApp, host: str, port: int, *, variable: str, trusted_proxies: str | None = None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    variable: str,
+    trusted_proxies: str | None = None,
+    finish_seconds: int = 10,
+    abort: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves `app` on `host:port` until SIGINT or SIGTERM.
 
     `variable` is the setting that a person changes when the port is taken. The client's address
     is taken from `X-Forwarded-For` only where one of `trusted_proxies` sends it: addresses with
-    commas, the empty string for nobody, None for uvicorn's own default of loopback.
+    commas, the empty string for nobody, None for uvicorn's own default of loopback. Requests may
+    take `finish_seconds` more once it stops. A second signal, or a stop that takes longer than
+    STOP_SECONDS, ends the process at once, after a call of `abort`.
     """
     listener = listen(host, port, variable=variable)
-    server = _Server(configuration(app, trusted_proxies=trusted_proxies))
+    config = configuration(app, trusted_proxies=trusted_proxies, finish_seconds=finish_seconds)
+    server = _Server(config, abort)
     with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve(sockets=[listener]))
     if isinstance(server.lifespan, LifespanOn) and server.lifespan.shutdown_failed:
@@ -57,7 +71,9 @@ def serve(
         raise SystemExit(1)
 
 
-def configuration(app: ASGIApp, *, trusted_proxies: str | None = None) -> uvicorn.Config:
+def configuration(
+    app: ASGIApp, *, trusted_proxies: str | None = None, finish_seconds: int = 10
+) -> uvicorn.Config:
     """How every app of bgpilot is served."""
     return uvicorn.Config(
         app,
@@ -67,7 +83,7 @@ def configuration(app: ASGIApp, *, trusted_proxies: str | None = None) -> uvicor
         lifespan="on",
         # Above the clients' keep-alive expiry of 30 s, so that the client closes first.
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=finish_seconds,
         ws="none",
         proxy_headers=trusted_proxies != "",
         forwarded_allow_ips=trusted_proxies,
@@ -80,16 +96,31 @@ def listen(host: str, port: int, *, variable: str) -> socket.socket:
     It listens already, since two sockets with SO_REUSEADDR may be bound to one address until one
     of them does. Connections wait in its queue until a server accepts them.
     """
+    listener = bind(host, port, variable=variable)
+    with _explained(listener, host, port, variable):
+        listener.listen(_BACKLOG)
+    return listener
+
+
+def bind(host: str, port: int, *, variable: str, shared: bool = False) -> socket.socket:
+    """The same, but not listening yet. A `shared` address is for all that bind it as shared."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
+    with _explained(listener, host, port, variable):
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
-        listener.listen(_BACKLOG)
+    return listener
+
+
+@contextlib.contextmanager
+def _explained(listener: socket.socket, host: str, port: int, variable: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         listener.close()
         raise UserError(
             f"cannot listen on {host}:{port}: {error.strerror}; stop what listens there "
             f"or set {variable} to another value"
         ) from error
-    return listener

@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
+from shared.backoff import Backoff
 from shared.cli.run import as_program
 from shared.log import configure
 from shared.settings import LogSettings
 from shared.stack.attended import attend
 from shared.stack.component import Component
 from shared.stack.stream import LogStream, standard_output
-from shared.stack.supervisor import Backoff, Supervisor
+from shared.stack.supervisor import Supervisor
 
 
 def component(directory: Path, spec: dict[str, Any]) -> Component:

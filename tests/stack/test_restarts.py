@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from shared.backoff import Backoff
 from shared.errors import UserError
 from shared.stack.component import Component
 from shared.stack.stream import LogStream
-from shared.stack.supervisor import Backoff, Supervisor
+from shared.stack.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

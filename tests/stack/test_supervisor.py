@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from shared.stack.supervisor import Backoff
+from shared.backoff import Backoff
 from tests.stack.programs import (
     FAILS,
     FAILS_AS_UVICORN_DOES,
