@@ -44,6 +44,7 @@ Described = dict[str, object]
 HEX_LIMIT = 256
 """Octets of a malformed or unknown message that are shown."""
 
+_CODE = {1: 2}  # a reason or a mirroring code (RFC 7854 4.5, 4.7)
 _PEER_TYPES = ("global instance", "rd instance", "local instance", "loc-rib instance")
 
 
@@ -83,7 +84,7 @@ def _(message: Termination) -> Described:
         "type": "termination",
         "reason_code": message.reason,
         "reason": message.reason_text,
-        "information": _unshown(codes.TERMINATION_TLVS, message.tlvs),
+        "information": _unshown(codes.TERMINATION_TLVS, message.tlvs, _CODE),
     }
 
 
@@ -149,7 +150,7 @@ def _(message: RouteMirroring) -> Described:
         "peer": _peer(message.peer),
         "information": [codes.mirroring_information_name(code) for code in message.information],
         "messages": [_mirrored(one) for one in message.mirrored],
-        "tlvs": _unshown(codes.MIRRORING_TLVS, message.tlvs),
+        "tlvs": _unshown(codes.MIRRORING_TLVS, message.tlvs, _CODE),
     }
 
 
@@ -245,9 +246,18 @@ def _routes(routes: NlriSet) -> Described:
     return {"family": family_name(routes.family), "routes": found}
 
 
-def _unshown(names: dict[int, str], tlvs: tuple[Tlv, ...]) -> list[Described]:
-    """The TLVs of types that the registry does not have; the others have keys of their own."""
-    return describe_tlvs(names, tuple(tlv for tlv in tlvs if tlv[0] not in names))
+def _unshown(
+    names: dict[int, str], tlvs: tuple[Tlv, ...], sizes: dict[int, int] | None = None
+) -> list[Described]:
+    """The TLVs that have no key of their own: of a type that the registry does not have, or not
+    of the octets that `sizes` has for their type.
+    """
+    unread = (
+        tlv
+        for tlv in tlvs
+        if tlv[0] not in names or len(tlv[1]) != (sizes or {}).get(tlv[0], len(tlv[1]))
+    )
+    return describe_tlvs(names, tuple(unread))
 
 
 def _error(error: WireError | None) -> Described | None:

@@ -119,7 +119,10 @@ def test_lost_messages_are_told_and_the_others_read() -> None:
 def test_private_tlvs_and_codes_are_kept() -> None:
     (shown,) = described(mirror(o.tlv(1, b"\xff\xfb"), o.tlv(7, b"x"), o.tlv(1, b"\0")))
     assert shown["information"] == ["experimental 65531"]
-    assert shown["tlvs"] == [{"type": 7, "name": "type 7", "value": "78"}]
+    assert shown["tlvs"] == [
+        {"type": 7, "name": "type 7", "value": "78"},
+        {"type": 1, "name": "information", "value": "00"},  # of one octet: no code
+    ]
 
 
 def test_mirrored_updates_have_the_path_identifiers_of_the_opens() -> None:

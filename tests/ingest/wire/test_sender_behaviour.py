@@ -28,7 +28,7 @@ from services.ingest.wire import (
 )
 from services.ingest.wire.families import VPNV4
 from tests.ingest.wire import octets as o
-from tests.ingest.wire.decoding import message, messages, real_capture, texts, update_of
+from tests.ingest.wire.decoding import described, message, messages, real_capture, texts, update_of
 
 if TYPE_CHECKING:
     from services.ingest.wire import AnyMessage, PeerKey
@@ -249,6 +249,29 @@ def test_gobgp_says_which_notification_ended_a_peer() -> None:
     assert down.reason_text == (
         "remote system closed, NOTIFICATION received: Cease / Peer De-configured"
     )
+
+
+def test_frr_has_opens_of_no_more_than_a_header_in_its_peer_up() -> None:
+    """Where it knows none (FRR 7.5); the peer is up, and what follows the OPENs is read."""
+    empty = o.bgp(1, b"")
+    found = message(o.peer_up(empty, empty, o.tlv(0, b"LG")))
+    assert isinstance(found, PeerUp)
+    assert (found.sent_open, found.received_open, found.strings) == (None, None, ["LG"])
+    assert str(found.error).startswith("in peer up: in sent open: OPEN is shorter than 29 octets")
+
+
+def test_frr_says_that_a_notification_was_sent_and_shows_none() -> None:
+    """When the route to the peer is gone (FRR 7.5)."""
+    found = message(o.bmp(o.PEER_DOWN, o.peer() + b"\1"))
+    assert isinstance(found, PeerDown)
+    assert (found.reason, found.notification) == (1, None)
+    assert "in peer down: BGP header runs past" in str(found.error)
+
+
+def test_a_termination_with_half_a_reason_shows_its_octets() -> None:
+    (shown,) = described(o.bmp(o.TERMINATION, o.tlv(1, b"\3") + o.tlv(0, b"bye")))
+    assert (shown.get("reason_code"), shown["reason"]) == (None, "bye")
+    assert shown["information"] == [{"type": 1, "name": "reason", "value": "03"}]
 
 
 def test_a_router_of_bmp_version_4_is_refused_with_what_to_configure() -> None:
