@@ -12,6 +12,8 @@ from services.ingest import metrics
 from services.ingest.batch import Batcher
 from services.ingest.connection import RouterConnection
 from services.ingest.database import await_schema
+from services.ingest.dialer import Dialer
+from services.ingest.limits import Admission, Patience
 from services.ingest.registry import Registry
 from services.ingest.station import Station
 from services.ingest.writer import Writer
@@ -25,18 +27,26 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_DRAIN_SECONDS = 30.0
+_FLUSH_SECONDS = 30.0
+"""At the stop: to hand on and to write what was read."""
+_GIVE_UP_SECONDS = 5.0
 
 
 class Collector:
     """The station, the batcher, the registry and the writer of one ingest process.
 
     It must be made inside a running event loop. `on_failure` is called when the writer meets
-    what it cannot handle: a station that goes on would only look alive.
+    what it cannot handle: a station that goes on would only look alive. `share` is which of how
+    many such processes this is: each dials its own part of the routers.
     """
 
     def __init__(
-        self, settings: IngestSettings, listener: socket.socket, *, on_failure: Callable[[], None]
+        self,
+        settings: IngestSettings,
+        listener: socket.socket,
+        *,
+        on_failure: Callable[[], None],
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         self._settings = settings
         self._on_failure = on_failure
@@ -50,8 +60,18 @@ class Collector:
         self.station = Station(
             listener,
             new_connection=self._new_connection,
+            admission=Admission(
+                allowed=settings.ingest_allowed_routers,
+                connections=settings.ingest_max_connections,
+                connections_of_one=settings.ingest_max_connections_per_router,
+            ),
+            patience=Patience(
+                settings.ingest_message_seconds, settings.ingest_idle_seconds or None
+            ),
             max_connections=settings.ingest_max_connections,
         )
+        index, count = share
+        self._dialer = Dialer((settings.ingest_dial or ())[index::count], self.station.serve)
         self._registry = Registry(settings.database_url)
         self._task: asyncio.Task[None] | None = None
         self._waiting_for: str | None = "starting"
@@ -63,14 +83,35 @@ class Collector:
         self._task.add_done_callback(self._note_end)
 
     async def stop(self) -> None:
-        """Stops accepting, writes what was read, closes the database. Raises what `run` raised."""
-        log.info("shutdown: no new connections")
-        await self.station.stop()
+        """Stops accepting, writes what was read, closes the database. Raises what `run` raised.
+
+        It takes at most 45 s: the flush, and 5 s for each connection to the database.
+        """
+        began, written = time.monotonic(), self.writer.committed_routes
+        if self._task is not None and self._waiting_for is not None:
+            self._task.cancel()  # it has not begun to listen
+        await self._dialer.stop()
+        await self.station.stop_accepting()
+        log.info("shutdown: no new connections", open=self.station.connections)
+        try:
+            await self._flush(began + _FLUSH_SECONDS)
+        finally:
+            log.info("shutdown: connections to routers closed", count=self.station.close())
+            await self._registry.close()
+            log.info(
+                "shutdown: database connections closed",
+                committed_routes=self.writer.committed_routes - written,
+                seconds=round(time.monotonic() - began, 3),
+            )
+
+    async def _flush(self, deadline: float) -> None:
+        if await self.station.finish(deadline - time.monotonic()):
+            log.info("shutdown: all that was read is decoded", routes=self.batcher.pending_routes)
+        else:
+            log.warning("shutdown: not all that was read could be handed to the writer in time")
         self.batcher.close()
         if self._task is not None:
-            await self._drain(self._task)
-        await self._registry.close()
-        log.info("shutdown: database connections closed")
+            await self._drain(self._task, deadline)
 
     async def check_station(self) -> Mapping[str, object]:
         """Readiness: do we listen for routers?"""
@@ -90,21 +131,24 @@ class Collector:
         if lost := await self._registry.end_what_was_open():
             log.info("sessions of an earlier run marked as lost", sessions=lost)
         await self.station.start()
+        self._dialer.start()
         self._waiting_for = None
         await self.writer.run()
 
-    async def _drain(self, task: asyncio.Task[None]) -> None:
-        if not self.station.is_listening and self._waiting_for is not None:
-            task.cancel()
-        _, unfinished = await asyncio.wait([task], timeout=_DRAIN_SECONDS)
+    async def _drain(self, task: asyncio.Task[None], deadline: float) -> None:
+        left = max(deadline - time.monotonic(), 0.0)
+        _, unfinished = await asyncio.wait([task], timeout=left)
         if unfinished:
             log.warning(
                 "shutdown: not all could be written in time",
                 pending_routes=self.batcher.pending_routes,
             )
             task.cancel()
+            await asyncio.wait([task], timeout=_GIVE_UP_SECONDS)
         elif not task.cancelled() and (error := task.exception()) is not None:
             raise error
+        else:
+            log.info("shutdown: all that was decoded is committed")
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

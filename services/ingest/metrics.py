@@ -5,7 +5,16 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 CONNECTIONS = Gauge("bgpilot_ingest_connections", "BMP connections open now")
-REFUSED = Counter("bgpilot_ingest_connections_refused_total", "Connections over the limit")
+REFUSED = Counter(
+    "bgpilot_ingest_connections_refused_total", "Connections closed on arrival", ["reason"]
+)
+CONNECTION_ERRORS = Counter(
+    "bgpilot_ingest_connection_errors_total", "Connections closed because of an error of ours"
+)
+TIMED_OUT = Counter(
+    "bgpilot_ingest_connections_timed_out_total", "Connections closed that kept us waiting"
+)
+DIALS = Counter("bgpilot_ingest_dials_total", "Attempts to connect to a router", ["result"])
 BYTES = Counter("bgpilot_ingest_bytes_total", "Bytes read from routers")
 MESSAGES = Counter("bgpilot_ingest_messages_total", "BMP messages decoded", ["type"])
 MALFORMED = Counter("bgpilot_ingest_malformed_total", "Messages or UPDATEs with an error", ["type"])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
 
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from services.ingest.addresses import Network, Target, networks, targets
 from shared.settings import DatabaseSettings, LogSettings
 
 
@@ -22,4 +26,19 @@ class IngestSettings(DatabaseSettings, LogSettings):
     """Full batches that may wait for the database; past that, routers are made to wait."""
     ingest_max_message: int = Field(default=1_048_576, ge=65_535)
     """The longest BMP message accepted, in bytes."""
+    # ---- who may connect, and what a connection may cost
+    ingest_allowed_routers: Annotated[
+        tuple[Network, ...] | None, NoDecode, BeforeValidator(networks)
+    ] = None
+    """Networks (CIDRs with commas) that routers may connect from; None: any."""
     ingest_max_connections: int = Field(default=1_000, ge=1)
+    ingest_max_connections_per_router: int = Field(default=500, ge=1)
+    """Connections from one address; half of all, so that one address cannot take every place."""
+    ingest_message_seconds: float = Field(default=30.0, gt=0)
+    """How long a router's first message, and the rest of one that has begun, may take."""
+    ingest_idle_seconds: float = Field(default=0.0, ge=0)
+    """How long a router may be silent between messages; 0: for ever."""
+    ingest_dial: Annotated[tuple[Target, ...] | None, NoDecode, BeforeValidator(targets)] = None
+    """Routers that wait for us to connect: `address:port` with commas, IPv6 in brackets."""
+    ingest_workers: int = Field(default=1, ge=1, le=64)
+    """Processes that share the BMP port."""
