@@ -130,6 +130,7 @@ def _(message: StatisticsReport) -> Described:
         "type": "statistics report",
         "peer": _peer(message.peer),
         "stats": [describe_statistic(kind, value) for kind, value in message.stats],
+        "error": _error(message.error),
     }
 
 

@@ -158,11 +158,10 @@ def read_statistics(buf: bytes, pos: int, end: int, peer: PeerHeader) -> Statist
     if end - pos < 4:
         raise WireError("stats count runs past the message", pos, (), "RFC 7854 4.8")
     count = int.from_bytes(buf[pos : pos + 4], "big")
-    stats: list[tuple[int, StatValue]] = []
     tlvs = read_tlvs(buf, pos + 4, end)
-    if len(tlvs) < count:
-        reason = f"stats count is {count} and {len(tlvs)} follow"
-        raise WireError(reason, pos, (), "RFC 7854 4.8")
-    for kind, value in tlvs:
-        stats.append((kind, read_statistic(value)))
-    return StatisticsReport(peer, stats)
+    stats: list[tuple[int, StatValue]] = [(kind, read_statistic(value)) for kind, value in tlvs]
+    out = StatisticsReport(peer, stats)
+    if len(stats) < count:
+        reason = f"stats count is {count} and {len(stats)} follow"
+        out.error = WireError(reason, pos, (), "RFC 7854 4.8")
+    return out

@@ -160,11 +160,14 @@ class PeerDown(Message):
 @final
 @mypyc_attr(acyclic=True)
 class StatisticsReport(Message):
-    __slots__ = ("peer", "stats")
+    """`error` is set where there are fewer statistics than the message says."""
+
+    __slots__ = ("error", "peer", "stats")
 
     def __init__(self, peer: PeerHeader, stats: list[tuple[int, StatValue]]) -> None:
         self.peer = peer
         self.stats = stats
+        self.error: WireError | None = None
 
 
 @final

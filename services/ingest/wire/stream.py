@@ -13,7 +13,7 @@
 
 from collections.abc import Iterator, KeysView
 
-from services.ingest.wire.bgp_open import HEADER_SIZE, UPDATE, bgp_header
+from services.ingest.wire.bgp_open import HEADER_SIZE, MARKER, UPDATE, bgp_header
 from services.ingest.wire.bodies import (
     read_initiation,
     read_peer_down,
@@ -32,6 +32,7 @@ from services.ingest.wire.messages import (
     PeerUp,
     RouteMirroring,
     RouteMonitoring,
+    StatisticsReport,
     UnknownMessage,
 )
 from services.ingest.wire.mirroring import MirrorReader
@@ -211,11 +212,14 @@ class StreamDecoder:
             )
         except WireError as error:
             raise error.within("update").handled_by(Approach.SESSION_RESET) from None
+        start = pos - _BODY
         if update.errors:
-            start = pos - _BODY
             update.errors = [
                 error.within("update", -start).within(_PARTS[0]) for error in update.errors
             ]
+        if after < end and buf.startswith(MARKER, after):
+            reason = "another BGP message follows the UPDATE and is not read"
+            update.errors.append(WireError(reason, after - start, (_PARTS[0],), "RFC 7854 4.6"))
         return RouteMonitoring(known.header, update, buf[after:end])
 
     def _route_mirroring(
@@ -234,10 +238,10 @@ class StreamDecoder:
 
     def _with_peer(self, kind: int, buf: bytes, pos: int, end: int, peer: PeerHeader) -> AnyMessage:
         start = pos - _BODY
+        message: PeerUp | PeerDown | StatisticsReport
         if kind == MessageType.STATISTICS_REPORT:
-            return read_statistics(buf, pos, end, peer)
-        message: PeerUp | PeerDown
-        if kind == MessageType.PEER_UP:
+            message = read_statistics(buf, pos, end, peer)
+        elif kind == MessageType.PEER_UP:
             message = read_peer_up(buf, pos, end, peer)
             self._registry.opened(message)
         else:

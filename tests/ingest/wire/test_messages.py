@@ -212,9 +212,14 @@ def test_a_statistics_report_reads_every_type_by_its_length() -> None:
     assert found.stats == [(0, 5), (7, 2**40), (9, (IPV6_UNICAST, 12)), (65531, 1), (77, b"abc")]
 
 
-def test_a_statistics_report_with_fewer_stats_than_it_counts_is_malformed() -> None:
+def test_a_statistics_report_with_fewer_stats_than_it_counts_keeps_those_there_are() -> None:
     body = o.peer() + struct.pack(">I", 0xFFFFFFFF) + o.tlv(0, bytes(4))
-    assert isinstance(message(o.bmp(o.STATISTICS, body)), MalformedMessage)
+    found = message(o.bmp(o.STATISTICS, body))
+    assert isinstance(found, StatisticsReport)
+    assert found.stats == [(0, 0)]
+    assert str(found.error) == (
+        "in statistics report: stats count is 4294967295 and 1 follow, at byte 48 (RFC 7854 4.8)"
+    )
 
 
 def test_a_mirrored_message_may_come_before_its_peer_up() -> None:

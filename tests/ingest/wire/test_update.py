@@ -188,6 +188,17 @@ def test_what_follows_the_update_is_kept_as_trailing_octets() -> None:
     assert found.trailing == tlvs
 
 
+def test_a_second_update_in_one_message_is_told_and_not_passed_over_in_silence() -> None:
+    """RFC 7854 4.6 has one."""
+    first = o.update(o.MANDATORY, o.prefix("10.0.0.0/8"))
+    found = messages(o.route_monitoring(first, trailing=first), o.announcement())[0]
+    assert isinstance(found, RouteMonitoring)
+    assert texts(found.update.announced) == ["10.0.0.0/8"]
+    (error,) = found.update.errors
+    assert "another BGP message follows" in error.reason
+    assert error.offset == found.length - len(first)
+
+
 def test_a_set_of_attributes_is_decoded_once() -> None:
     first, second = messages(
         o.announcement(o.MANDATORY, "198.51.100.0/24"),
