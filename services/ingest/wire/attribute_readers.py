@@ -135,8 +135,11 @@ def _atomic_aggregate(attributes: PathAttributes, _buf: bytes, pos: int, end: in
 
 
 def _aggregator(attributes: PathAttributes, buf: bytes, pos: int, end: int) -> None:
-    # AS_PATH was read before, so a router that lies about its AS width is known by now.
+    # AS_PATH was read before, so a router that lies about its AS width is known by now, unless
+    # the path was empty.
     size = attributes.as_octets
+    if not attributes.as_path and end - pos == 10 - size:
+        size = 6 - size
     _exactly(size + 4, pos, end, "RFC 7606 7.7")
     attributes.aggregator = _aggregated_by(buf, pos, end, size)
 

@@ -31,6 +31,8 @@ CLUSTERS = o.attribute(10, bytes((10, 0, 0, 8)), OPT)
 ORIGINATOR = o.attribute(9, bytes((10, 0, 0, 7)), OPT)
 SHIFTED = b"\x40\1\0\0" + o.AS_PATH + o.NEXT_HOP  # ORIGIN's value is the flags of what follows
 UNKNOWN = o.attribute(99, b"x")
+OWN = o.ORIGIN + o.attribute(2, b"") + o.NEXT_HOP
+AGGREGATOR_OF_6 = o.attribute(7, bytes((0xFD, 0xE9, 10, 0, 0, 1)), BOTH)
 CONFEDERATION = o.attribute(2, o.as_path((3, (65001,)), (2, (174,))))
 
 INTERNAL = o.peer_up(o.open_message(asn=65001), o.open_message(asn=65001))
@@ -219,6 +221,7 @@ ROWS = [
     ),
     Row("7.6", "ATOMIC_AGGREGATE of one octet", beside(o.attribute(6, b"\0")), DISCARD, 6),
     Row("7.7", "AGGREGATOR of six octets", beside(o.attribute(7, bytes(6), BOTH)), DISCARD, 7),
+    Row("7.7", "that of an empty path", announce(OWN + AGGREGATOR_OF_6), KEEP),
     Row("7.8", "COMMUNITIES of five", beside(o.attribute(8, bytes(5), BOTH)), WITHDRAW, 8),
     Row("7.8", "COMMUNITIES of none", beside(o.attribute(8, b"", BOTH)), WITHDRAW, 8),
     Row("7.9", "ORIGINATOR_ID of five", beside(o.attribute(9, bytes(5), OPT)), WITHDRAW, 9),

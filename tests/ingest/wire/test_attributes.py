@@ -98,6 +98,14 @@ def test_the_a_flag_means_as_numbers_of_two_octets() -> None:
     assert found.as_octets == 2
 
 
+@pytest.mark.parametrize(("flags", "octets"), [(0, 2), (0, 4), (0x20, 2), (0x20, 4)])
+def test_an_empty_path_does_not_show_how_its_aggregator_is_written(flags: int, octets: int) -> None:
+    value = (65020).to_bytes(octets, "big") + o.BGP_ID
+    path = o.attribute(2, b"")
+    found = decoded(o.attribute(7, value, BOTH), path=path, header=o.peer(flags=flags))
+    assert (found.aggregator, found.errors) == ((65020, o.BGP_ID), ())
+
+
 def test_a_loc_rib_has_four_octet_as_numbers_whatever_its_flags() -> None:
     found = decoded(header=o.peer(kind=3, flags=0x20))
     assert found.as_path_text == "65001 174"
