@@ -28,18 +28,24 @@ class _Stop:
         self._begin = begin
         self._abort = abort
         self._seconds = seconds
+        self._is_asked = False
         self._limit: threading.Timer | None = None
 
     def receive(self, number: signal.Signals) -> None:
-        if self._limit is not None:
+        if self._is_asked:
             log.warning("shutdown: a second signal, ending at once", signal=number.name)
             self._end(128 + number)
+        self._is_asked = True
         log.info("shutdown: asked for", signal=number.name, at_most_s=self._seconds)
-        # A thread, since it must work where the event loop hangs.
-        self._limit = threading.Timer(self._seconds, self._overdue)
-        self._limit.daemon = True
-        self._limit.start()
+        self.limit()
         self._begin(number)
+
+    def limit(self) -> None:
+        if self._limit is None:
+            # A thread, since it must work where the event loop hangs.
+            self._limit = threading.Timer(self._seconds, self._overdue)
+            self._limit.daemon = True
+            self._limit.start()
 
     def done(self) -> None:
         if self._limit is not None:
@@ -63,18 +69,19 @@ def stopping_on_signals(
     seconds: float,
     abort: Callable[[], None] = lambda: None,
     signals: Sequence[signal.Signals] = SIGNALS,
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """In the `with` block the first signal calls `begin`, which starts an orderly stop.
 
     A second signal ends the process at once with the exit code 128 and its number, as shells
     have it; an orderly stop that takes longer than `seconds` is ended with 1. Before either,
-    `abort` is called, from any thread. Needs a running event loop.
+    `abort` is called, from any thread. It gives a function that starts the time limit, for a stop
+    that no signal asked for. Needs a running event loop.
     """
     loop, stop = asyncio.get_running_loop(), _Stop(begin, abort, seconds)
     for number in signals:
         loop.add_signal_handler(number, stop.receive, number)
     try:
-        yield
+        yield stop.limit
     finally:
         stop.done()
         for number in signals:

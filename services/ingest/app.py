@@ -5,19 +5,39 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from services.ingest.collector import Collector
 from services.ingest.endpoints import api
 from shared.web.app import create_service
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from fastapi import FastAPI
 
-    from services.ingest.settings import IngestSettings
+    from shared.contracts.stats import IngestStats
+
+
+class Ingest(Protocol):
+    """What receives the routes: the collector of this process, or several workers."""
+
+    def start(self) -> None:
+        """Begins to work."""
+
+    async def stop(self) -> None:
+        """Stops in order."""
+
+    async def stats(self) -> IngestStats:
+        """How much was received."""
+
+    async def metrics(self) -> bytes:
+        """The page for Prometheus."""
+
+    async def check_station(self) -> Mapping[str, object]:
+        """Readiness: can routers connect?"""
+
+    async def check_database(self) -> Mapping[str, object]:
+        """Readiness: can we write?"""
 
 
 def end_process() -> None:
@@ -25,23 +45,28 @@ def end_process() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def create_app(settings: IngestSettings, listener: socket.socket) -> FastAPI:
-    """The ingest service; `listener` is the bound socket on which routers will connect."""
+def create_app(make: Callable[[], Ingest]) -> FastAPI:
+    """The ingest service; `make` is called in the event loop."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        collector = app.state.collector = Collector(settings, listener, on_failure=end_process)
-        collector.start()
+        app.state.ingest = make()
+        ingest().start()
         yield
-        await collector.stop()
+        await ingest().stop()
+
+    def ingest() -> Ingest:
+        found: Ingest = app.state.ingest
+        return found
 
     async def station() -> Mapping[str, object]:
-        collector: Collector = app.state.collector
-        return await collector.check_station()
+        return await ingest().check_station()
 
     async def database() -> Mapping[str, object]:
-        collector: Collector = app.state.collector
-        return await collector.check_database()
+        return await ingest().check_database()
+
+    async def metrics() -> bytes:
+        return await ingest().metrics()
 
     app = create_service(
         "ingest",
@@ -49,5 +74,6 @@ def create_app(settings: IngestSettings, listener: socket.socket) -> FastAPI:
         lifespan=lifespan,
         endpoints=[api],
         checks={"station": station, "database": database},
+        metrics=metrics,
     )
     return app

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
+from prometheus_client import generate_latest
 
 from services.ingest import metrics
 from services.ingest.batch import Batcher
@@ -17,6 +18,7 @@ from services.ingest.limits import Admission, Patience
 from services.ingest.registry import Registry
 from services.ingest.station import Station
 from services.ingest.writer import Writer
+from shared.contracts.stats import IngestStats
 from shared.web.health import NotReady
 
 if TYPE_CHECKING:
@@ -112,6 +114,23 @@ class Collector:
         self.batcher.close()
         if self._task is not None:
             await self._drain(self._task, deadline)
+
+    async def stats(self) -> IngestStats:
+        """How much was received, and how much of it is committed."""
+        return IngestStats(
+            connections=self.station.connections,
+            connections_accepted=self.station.accepted,
+            received_bytes=self.station.received_bytes,
+            messages=self.station.messages,
+            pending_routes=self.batcher.pending_routes,
+            committed_routes=self.writer.committed_routes,
+            committed_batches=self.writer.committed_batches,
+            waiting_for=self.writer.reason,
+        )
+
+    async def metrics(self) -> bytes:
+        """The page for Prometheus."""
+        return generate_latest()
 
     async def check_station(self) -> Mapping[str, object]:
         """Readiness: do we listen for routers?"""

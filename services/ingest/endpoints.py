@@ -11,24 +11,13 @@ from shared.contracts.stats import IngestStats
 from shared.web.strict import known_parameters_only
 
 if TYPE_CHECKING:
-    from services.ingest.collector import Collector
+    from services.ingest.app import Ingest
 
 api = APIRouter(prefix="/api/v1", tags=["ingest"], dependencies=[Depends(known_parameters_only)])
 
 
 @api.get("/stats", summary="How much was received, and how much of it is committed")
 async def stats(request: Request) -> Envelope[IngestStats]:
-    """Counts since this process started, at each hop from the socket to the commit."""
-    collector: Collector = request.app.state.collector
-    station, batcher, writer = collector.station, collector.batcher, collector.writer
-    data = IngestStats(
-        connections=station.connections,
-        connections_accepted=station.accepted,
-        received_bytes=station.received_bytes,
-        messages=station.messages,
-        pending_routes=batcher.pending_routes,
-        committed_routes=writer.committed_routes,
-        committed_batches=writer.committed_batches,
-        waiting_for=writer.reason,
-    )
-    return Envelope(data=data, meta=Meta(count=1))
+    """Counts since the start, over all workers, at each hop from the socket to the commit."""
+    ingest: Ingest = request.app.state.ingest
+    return Envelope(data=await ingest.stats(), meta=Meta(count=1))

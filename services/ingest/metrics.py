@@ -15,6 +15,9 @@ TIMED_OUT = Counter(
     "bgpilot_ingest_connections_timed_out_total", "Connections closed that kept us waiting"
 )
 DIALS = Counter("bgpilot_ingest_dials_total", "Attempts to connect to a router", ["result"])
+WORKER_ENDS = Counter(
+    "bgpilot_worker_ends_total", "Ingest workers that ended without being told to", ["worker"]
+)
 BYTES = Counter("bgpilot_ingest_bytes_total", "Bytes read from routers")
 MESSAGES = Counter("bgpilot_ingest_messages_total", "BMP messages decoded", ["type"])
 MALFORMED = Counter("bgpilot_ingest_malformed_total", "Messages or UPDATEs with an error", ["type"])

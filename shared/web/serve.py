@@ -90,20 +90,21 @@ def configuration(
     )
 
 
-def listen(host: str, port: int, *, variable: str) -> socket.socket:
+def listen(host: str, port: int, *, variable: str, shared: bool = False) -> socket.socket:
     """A listening TCP socket, or a UserError that says what to change.
 
     It listens already, since two sockets with SO_REUSEADDR may be bound to one address until one
-    of them does. Connections wait in its queue until a server accepts them.
+    of them does. Connections wait in its queue until a server accepts them. On a `shared` address
+    (SO_REUSEPORT) others may listen, too.
     """
-    listener = bind(host, port, variable=variable)
+    listener = bind(host, port, variable=variable, shared=shared)
     with _explained(listener, host, port, variable):
         listener.listen(_BACKLOG)
     return listener
 
 
 def bind(host: str, port: int, *, variable: str, shared: bool = False) -> socket.socket:
-    """The same, but not listening yet. A `shared` address is for all that bind it as shared."""
+    """The same, but not listening yet."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
