@@ -64,6 +64,12 @@ class Ingest:
             while self.collector.station.connections or not self.collector.batcher.is_idle:
                 await asyncio.sleep(0.01)
 
+    async def until_connected(self, count: int) -> None:
+        """Waits until so many connections are open."""
+        async with asyncio.timeout(DEADLINE):
+            while self.collector.station.connections != count:
+                await asyncio.sleep(0.01)
+
     async def row(self, query: str) -> tuple[Any, ...] | None:
         """The first row of a query."""
         row = await self._conn.fetchrow(query)

@@ -9,11 +9,14 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.ingest import speaker
-from tests.ingest.conftest import running
+from tests.ingest.conftest import DEADLINE, running
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tests.ingest.conftest import Ingest
 
 PEER = speaker.Peer()
@@ -92,6 +95,120 @@ async def test_connections_over_the_limit_are_refused_and_the_others_stay(
         await ingest.until("SELECT state FROM rib.peer", "up")
 
 
+async def test_connections_of_one_address_over_its_limit_are_refused_and_others_are_not(
+    migrated_url: str,
+) -> None:
+    async with (
+        running(migrated_url, ingest_max_connections_per_router=2) as ingest,
+        ingest.connected() as first,
+        ingest.connected() as second,
+        asyncio.timeout(DEADLINE),
+    ):
+        await ingest.until_connected(2)
+        assert await ended(ingest, "127.0.0.1")
+        async with connected_from(ingest, "127.0.1.1") as other:
+            other.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
+            await ingest.until("SELECT count(*) FROM rib.route_event", 1)
+        first.close()
+        second.close()
+
+
+async def test_a_router_that_is_not_allowed_is_closed_and_told_of_once(migrated_url: str) -> None:
+    async with running(migrated_url, ingest_allowed_routers="127.0.1.0/24") as ingest:
+        with capture_logs() as logs:
+            for _ in range(3):
+                assert await ended(ingest, "127.0.0.1")
+            async with connected_from(ingest, "127.0.1.1") as router:
+                router.write(speaker.initiation())
+                await ingest.until("SELECT host(address) FROM rib.router", "127.0.1.1")
+        refused = [line for line in logs if line["event"] == "connection refused"]
+        assert [(line["router"], line["left_out"]) for line in refused] == [("127.0.0.1", 0)]
+
+
+@pytest.mark.parametrize("data", [b"", b"\x03\0\0"], ids=["nothing", "a part of a header"])
+async def test_who_sends_no_whole_message_in_time_is_closed(migrated_url: str, data: bytes) -> None:
+    async with running(migrated_url, ingest_message_seconds=0.1) as ingest:
+        assert await ended(ingest, "127.0.0.1", data)
+        assert await ingest.value(ROUTERS) == 0
+
+
+async def test_a_byte_now_and_then_does_not_keep_a_connection(migrated_url: str) -> None:
+    async with (
+        running(migrated_url, ingest_message_seconds=0.3) as ingest,
+        asyncio.timeout(DEADLINE),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", ingest.port)
+        writer.write(speaker.initiation())
+        end = asyncio.create_task(reader.read())
+        drip = iter(speaker.message(0, bytes(60_000)))
+        while not end.done():
+            writer.write(bytes([next(drip)]))
+            await asyncio.wait([end], timeout=0.01)
+        with contextlib.suppress(ConnectionResetError):
+            assert end.result() == b""
+        writer.close()
+
+
+async def test_a_router_that_has_spoken_may_be_silent(migrated_url: str) -> None:
+    async with (
+        running(migrated_url, ingest_message_seconds=0.1) as ingest,
+        ingest.connected() as router,
+        ingest.connected(),  # is closed meanwhile: so the time has passed
+    ):
+        router.write(speaker.initiation())
+        await ingest.until_connected(2)
+        await ingest.until_connected(1)
+        router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
+        await ingest.until("SELECT count(*) FROM rib.route_event", 1)
+
+
+async def test_a_router_that_is_silent_for_too_long_is_closed(migrated_url: str) -> None:
+    async with running(migrated_url, ingest_idle_seconds=0.1) as ingest:
+        assert await ended(ingest, "127.0.0.1", speaker.initiation())
+        assert await ingest.value(ROUTERS) == 1
+
+
+async def test_a_scan_is_one_line_in_the_log_however_often_it_comes(ingest: Ingest) -> None:
+    with capture_logs() as logs:
+        for _ in range(5):
+            assert await ended(ingest, "127.0.0.1", b"GET / HTTP/1.1\r\n\r\n")
+    (line,) = [line for line in logs if line["log_level"] != "debug"]
+    assert (line["event"], line["router"]) == (
+        "connection closed: not the BMP we speak",
+        "127.0.0.1",
+    )
+    assert "BMP version 71" in line["error"]
+
+
+async def test_fifty_routers_that_reconnect_at_once_are_all_served(ingest: Ingest) -> None:
+    addresses = [f"127.0.1.{number}" for number in range(1, 51)]
+    routes = speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8")
+
+    async def speak(address: str) -> None:
+        async with connected_from(ingest, address) as router:
+            router.write(speaker.initiation(address) + routes)
+            await router.drain()
+
+    for times in (1, 2):
+        await asyncio.gather(*map(speak, addresses))
+        await ingest.until_idle()
+        assert await ingest.value("SELECT count(*) FROM rib.route_event") == times * 100
+    assert await ingest.value(ROUTERS) == 50
+
+
+async def test_a_connection_can_be_closed_from_inside_for_a_reason(ingest: Ingest) -> None:
+    station = ingest.collector.station
+    with capture_logs() as logs:
+        async with ingest.connected() as router:
+            router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
+            await ingest.until("SELECT count(*) FROM rib.route_event", 1)
+            assert station.close_connections("it has a newer connection") == 1
+            await ingest.until_idle()
+    (line,) = [line for line in logs if line["event"] == "peer_disconnected"]
+    assert line["reason"] == "it has a newer connection"
+    assert line["messages"] == 2
+
+
 async def test_a_message_in_single_bytes_is_understood(ingest: Ingest) -> None:
     async with ingest.connected() as router:
         for octet in speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"):
@@ -125,6 +242,55 @@ async def test_what_was_read_is_written_before_the_service_stops(migrated_url: s
         async with asyncio.timeout(5):
             while ingest.collector.batcher.pending_routes == 0:
                 await asyncio.sleep(0.01)
-        await ingest.collector.stop()
-        assert await ingest.value("SELECT count(*) FROM rib.route") == 1
-        assert await ingest.value("SELECT state FROM rib.peer") == "lost"
+        with capture_logs() as logs:
+            await ingest.collector.stop()
+        assert await ingest.value("SELECT count(*) FROM rib.route_event") == 1
+    assert [line["event"] for line in logs if line["event"].startswith("shutdown")] == [
+        "shutdown: no new connections",
+        "shutdown: all that was read is decoded",
+        "shutdown: all that was decoded is committed",
+        "shutdown: connections to routers closed",
+        "shutdown: database connections closed",
+    ]
+
+
+async def test_a_connection_stays_open_until_what_was_read_of_it_is_written(
+    migrated_url: str,
+) -> None:
+    """Else the router could be back elsewhere before what it said here is in the store."""
+    async with running(migrated_url, ingest_batch_seconds=30) as ingest:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ingest.port)
+        writer.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
+        async with asyncio.timeout(DEADLINE):
+            while ingest.collector.batcher.pending_routes == 0:
+                await asyncio.sleep(0.01)
+            stop = asyncio.create_task(ingest.collector.stop())
+            assert await reader.read() == b""
+            assert ingest.collector.writer.committed_routes == 1
+            await stop
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def connected_from(ingest: Ingest, address: str) -> AsyncIterator[asyncio.StreamWriter]:
+    """The connection of a router with this address."""
+    _, writer = await asyncio.open_connection("127.0.0.1", ingest.port, local_addr=(address, 0))
+    try:
+        yield writer
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def ended(ingest: Ingest, address: str, data: bytes = b"") -> bool:
+    """Connects from this address, says this, and sees its connection ended by the station."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", ingest.port, local_addr=(address, 0)
+    )
+    async with asyncio.timeout(DEADLINE):
+        with contextlib.suppress(ConnectionResetError):
+            writer.write(data)
+            assert await reader.read() == b""
+    writer.close()
+    return True
