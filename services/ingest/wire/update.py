@@ -217,6 +217,8 @@ class _Reader:
         What a peer must not send is no error in a table of the router's own, nor behind an
         attribute whose length may have been wrong: what follows one is hardly an attribute.
         """
+        if not errors:
+            return  # nearly always; to sort nothing takes its time too
         known = self.out.errors
         for error in sorted(errors, key=_place):
             if error.approach is Approach.SESSION_RESET:
