@@ -30,7 +30,7 @@ START_SECONDS = 60.0
 def run() -> Iterator[dict[str, object]]:
     """One figure for each capture, each into a fresh database with all its indexes."""
     for path in captures():
-        with temporary_postgres() as dsn, _ingest(dsn) as process:
+        with temporary_postgres(throwaway=False) as dsn, _ingest(dsn) as process:
             yield {"capture": path.name} | asyncio.run(_measure(path, process))
 
 

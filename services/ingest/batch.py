@@ -1,4 +1,4 @@
-"""Between the routers and the database: batches that fill, wait their turn and are written.
+"""What is committed together, and the queue between the routers and the database.
 
 The way is one: connections add to the batch that is open, a full or old batch is sealed, the
 writer takes sealed batches in order. At most `queue_batches` wait; then `wait_for_room` holds
@@ -8,101 +8,111 @@ the connections up, their sockets fill, and TCP makes the routers wait. Nothing 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
+from itertools import count
 from typing import TYPE_CHECKING
 
 from services.ingest import metrics
+from services.ingest.known import Known
+from services.ingest.latest import Latest
 from services.ingest.quirks import path_as_received
-from services.ingest.rows import (
-    STORED_FAMILIES,
-    attribute_row,
-    route_rows,
-    route_rows_with_path_ids,
-    row_head,
+from services.ingest.rows.attributes import attribute_id, attribute_row
+from services.ingest.rows.events import (
+    NLRI_COLUMNS,
+    PREFIX_FAMILIES,
+    ROUTE_COLUMNS,
+    Arrival,
+    event_head,
+    nlri_detail,
+    nlri_rows,
+    prefix_rows,
 )
-from services.ingest.wire import family_name
+from services.ingest.rows.fields import NULL
+from services.ingest.rows.nlri import nlri_id, nlri_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from services.ingest.changes import Change
-    from services.ingest.registry import PeerSession
-    from services.ingest.wire import AsPath, NlriSet, PathAttributes, RibView, Update
-
-_Key = bytes | tuple[int, bytes]
+    from services.ingest.latest import Key
+    from services.ingest.registry import PeerSession, Rib
+    from services.ingest.wire import NlriSet, PathAttributes, RibView, Update
 
 KNOWN_ATTRIBUTES = 250_000
 """Attribute sets remembered as stored, twice: forgetting one costs a useless row, no more."""
+KNOWN_NLRI = 100_000
+
+_SEQ_BITS = 40
 
 
-class Latest:
-    """The last announcement of each route, and the withdrawals that came after it.
+class Table:
+    """The events of a batch that go to one table of the history, and what they leave."""
 
-    Both are needed: a route that comes and goes in one batch was there, and is known as
-    withdrawn.
-    """
-
-    __slots__ = ("announced", "withdrawn")
+    __slots__ = ("events", "latest")
 
     def __init__(self) -> None:
-        self.announced: dict[_Key, bytes] = {}
-        self.withdrawn: dict[_Key, bytes] = {}
+        self.events: list[bytes] = []
+        self.latest: dict[int, Latest] = {}
+        """By RIB."""
 
-    def announce(self, keys: Iterable[_Key], rows: list[bytes]) -> None:
-        """Adds rows that announce, by path id and NLRI."""
-        if self.withdrawn:
-            keys = list(keys)
-            for key in keys:
-                self.withdrawn.pop(key, None)
-        self.announced.update(zip(keys, rows, strict=True))
-
-    def withdraw(self, keys: Iterable[_Key], rows: list[bytes]) -> None:
-        """Adds rows that withdraw."""
-        self.withdrawn.update(zip(keys, rows, strict=True))
+    def add(self, rib_id: int, keys: list[Key], rows: list[bytes]) -> None:
+        """Adds events of one RIB, in order."""
+        if (latest := self.latest.get(rib_id)) is None:
+            latest = self.latest[rib_id] = Latest()
+        latest.add(keys, rows)
+        self.events += rows
 
 
 class Batch:
     """Rows that are committed together, all or nothing."""
 
     __slots__ = (
+        "after_routes",
         "attributes",
-        "changes",
-        "events",
-        "has_path_ids",
-        "latest",
+        "before_routes",
+        "last_seq",
+        "nlri",
+        "nlri_routes",
         "number",
         "opened",
         "received",
+        "routes",
+        "settled",
     )
 
     def __init__(self, number: int, opened: float) -> None:
         self.number = number
         self.opened = opened
         """The loop's time (seconds) at which the first thing was added."""
+        self.last_seq = 0
         self.received: dict[int, int] = {}
         """By router: when its last message in this batch came, in microseconds since 1970."""
-        self.changes: list[Change] = []
-        self.has_path_ids = False
+        self.before_routes: list[Change] = []
+        self.after_routes: list[Change] = []
+        self.settled: set[int] = set()
+        """Peers of which no more may be said in this batch: what is after its routes is last."""
         self.attributes: list[bytes] = []
-        self.events: list[bytes] = []
-        self.latest: dict[tuple[int, RibView, int], Latest] = {}
-        """By peer, view and family: what the current RIB needs of the events."""
+        self.nlri: list[bytes] = []
+        self.routes = Table()
+        self.nlri_routes = Table()
 
-    def rib_rows(self) -> Iterator[bytes]:
-        """The rows for the current RIB: a route's withdrawal follows its announcement."""
-        for latest in self.latest.values():
-            yield from latest.announced.values()
-            yield from latest.withdrawn.values()
+    @property
+    def size(self) -> int:
+        """How many routes were announced or withdrawn."""
+        return len(self.routes.events) + len(self.nlri_routes.events)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.events or self.changes or self.received)
+        return not (self.size or self.before_routes or self.after_routes or self.received)
 
 
 class Batcher:
-    """Collects what connections decode, and hands it to the writer batch by batch."""
+    """Collects what connections decode, and hands it to the writer batch by batch.
+
+    `writer_id` starts the sequence numbers: those of one writer follow each other, and no two
+    writers have the same.
+    """
 
     def __init__(
         self,
@@ -116,45 +126,72 @@ class Batcher:
         self._seconds = seconds
         self._queue_batches = queue_batches
         self._clock = clock
+        self._seq = count(1)
         self._sealed: deque[Batch] = deque()
+        self._taken = 0
         self._open = Batch(1, clock())
-        self._known: set[int] = set()
-        self._known_before: set[int] = set()
+        self._known_attributes = Known(KNOWN_ATTRIBUTES)
+        self._known_nlri = Known(KNOWN_NLRI)
         self._work = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._closing = False
         self.pending_routes = 0
-        """Route rows that are not yet committed."""
+        """Routes that are not yet committed."""
 
     @property
     def is_idle(self) -> bool:
         """Whether everything that was added is committed."""
         return not self._sealed and self._open.is_empty
 
+    def number_for(self, writer_id: int) -> None:
+        """From now on, sequence numbers are those of this writer; to be said before all else."""
+        self._seq = count((writer_id << _SEQ_BITS) + 1)
+
     # ---- what connections call
 
-    def add_update(self, peer: PeerSession, view: RibView, update: Update, time_us: int) -> None:
-        """Adds the routes of one UPDATE, in the order in which RFC 4271 has them take effect."""
-        peer_id, session = peer.peer_id, peer.session
-        for withdrawn in update.withdrawn:
-            if self._is_stored(withdrawn):
-                head = row_head(time_us, None, peer_id, session, view, withdrawn.family)
-                self._add_rows(peer_id, view, withdrawn, head, is_withdrawn=True)
-        for announced in update.announced:
-            if self._is_stored(announced) and announced.attributes is not None:
-                path = path_as_received(announced.attributes.as_path, peer.own_asn, view)
-                attr_id = self._attribute_id(announced.attributes, path, time_us)
-                head = row_head(time_us, attr_id, peer_id, session, view, announced.family)
-                self._add_rows(peer_id, view, announced, head, is_withdrawn=False)
-        if len(self._open.events) >= self._rows:
+    def next_seq(self) -> int:
+        """The sequence number of the BMP message that is being added."""
+        return next(self._seq)
+
+    def add_update(
+        self,
+        peer: PeerSession,
+        view: RibView,
+        update: Update,
+        time_us: int,
+        router_time_us: int,
+    ) -> None:
+        """Adds the routes of one UPDATE, in the order in which RFC 4271 has them take effect.
+
+        The peer must have a RIB for each of its families.
+        """
+        if peer.peer_id in self._open.settled:
+            self._seal()
+        seq = self.next_seq()
+        arrival = Arrival(seq, time_us, router_time_us)
+        for routes in update.withdrawn:
+            self._add(peer, peer.rib(view, routes), routes, arrival, None)
+        for routes in update.announced:
+            if routes.attributes is not None:
+                attr_id = self._attribute_id(peer, view, routes.attributes, time_us)
+                self._add(peer, peer.rib(view, routes), routes, arrival, attr_id)
+        self._opened().last_seq = seq
+        if self._open.size >= self._rows:
             self._seal()
 
     def add_change(self, change: Change) -> None:
-        """Adds a change of a router or a peer, which is written before this batch's routes."""
+        """Adds a change of a router or a peer, in its order with the routes of that peer."""
+        if not self._open.settled.isdisjoint(change.peers):
+            self._seal()
         batch = self._opened()
-        batch.changes.append(change)
-        if len(batch.changes) >= self._rows:
+        batch.last_seq = change.seq
+        if change.is_after_routes:
+            batch.after_routes.append(change)
+            batch.settled.update(change.peers)
+        else:
+            batch.before_routes.append(change)
+        if len(batch.before_routes) + len(batch.after_routes) >= self._rows:
             self._seal()
 
     def heard(self, router_id: int, time_us: int) -> None:
@@ -169,7 +206,7 @@ class Batcher:
 
     async def next(self) -> Batch | None:
         """The next batch: full, or older than it may get; None after `close` when all are out."""
-        while not self._sealed:
+        while len(self._sealed) <= self._taken:
             if self._open.is_empty:
                 if self._closing:
                     return None
@@ -178,12 +215,15 @@ class Batcher:
                 self._seal()
             else:
                 await self._wait(left)
-        return self._sealed[0]
+        self._taken += 1
+        return self._sealed[self._taken - 1]
 
     def written(self, batch: Batch) -> None:
-        """Says that the batch that `next` gave is committed."""
-        self._sealed.remove(batch)
-        self.pending_routes -= len(batch.events)
+        """Says that the oldest batch that `next` gave is committed."""
+        if self._sealed.popleft() is not batch:
+            raise RuntimeError("batches are committed in order")
+        self._taken -= 1
+        self.pending_routes -= batch.size
         if len(self._sealed) < self._queue_batches:
             self._room.set()
         metrics.QUEUE_BATCHES.set(len(self._sealed))
@@ -195,48 +235,53 @@ class Batcher:
 
     # ---- inside
 
-    def _add_rows(
-        self, peer_id: int, view: RibView, routes: NlriSet, head: bytes, *, is_withdrawn: bool
+    def _add(
+        self,
+        peer: PeerSession,
+        rib: Rib,
+        routes: NlriSet,
+        arrival: Arrival,
+        attr_id: int | None,
     ) -> None:
-        nlri, path_ids, family = routes.nlri, routes.path_ids, routes.family
         batch = self._opened()
-        keys: Iterable[_Key] = nlri
-        if path_ids is None:
-            rows = route_rows(head, family, nlri)
+        # Path identifiers belong to the RIB: what is replaced has none.
+        path_ids = routes.path_ids if rib.has_path_ids else None
+        if routes.family in PREFIX_FAMILIES:
+            keys: list[Key] = list(routes.nlri)
+            head = event_head(len(ROUTE_COLUMNS), arrival, attr_id, rib.rib_id, peer.session)
+            rows = prefix_rows(head, routes.family, routes.nlri, path_ids)
+            table = batch.routes
         else:
-            rows = route_rows_with_path_ids(head, family, nlri, path_ids)
-            batch.has_path_ids = True
-            keys = zip(path_ids, nlri, strict=True)
-        if (latest := batch.latest.get((peer_id, view, family))) is None:
-            latest = batch.latest[peer_id, view, family] = Latest()
-        if is_withdrawn:
-            latest.withdraw(keys, rows)
-        else:
-            latest.announce(keys, rows)
-        batch.events += rows
+            numbers = [self._nlri_id(routes.family, key, arrival.time_us) for key in routes.nlri]
+            keys = list(numbers)
+            head = event_head(len(NLRI_COLUMNS), arrival, attr_id, rib.rib_id, peer.session)
+            rows = nlri_rows(head, numbers, path_ids, _details(routes, attr_id))
+            table = batch.nlri_routes
+        if path_ids is not None:
+            keys = list(zip(path_ids, keys, strict=True))  # type: ignore[arg-type]
+        table.add(rib.rib_id, keys, rows)
+        if rib.replaces is not None:
+            self._add(peer, rib.replaces, routes, arrival, None)
         self.pending_routes += len(rows)
-        counter = metrics.WITHDRAWN if is_withdrawn else metrics.ANNOUNCED
-        counter.labels(family_name(family)).inc(len(rows))
+        metrics.routes(routes.family, attr_id is None).inc(len(rows))
 
-    def _is_stored(self, routes: NlriSet) -> bool:
-        if routes.family in STORED_FAMILIES:
-            return True
-        metrics.IGNORED.labels(family_name(routes.family)).inc(len(routes.nlri))
-        return False
-
-    def _attribute_id(self, attributes: PathAttributes, path: AsPath, time_us: int) -> int:
-        digest = hashlib.blake2b(attributes.identity, digest_size=8)
+    def _attribute_id(
+        self, peer: PeerSession, view: RibView, attributes: PathAttributes, time_us: int
+    ) -> int:
+        path = path_as_received(attributes.as_path, peer.own_asn, view)
         if path is not attributes.as_path:
-            digest.update(b"own AS removed")
             metrics.OWN_ASN_REMOVED.inc()
-        attr_id = int.from_bytes(digest.digest(), "big", signed=True)
-        if attr_id not in self._known:
-            if attr_id not in self._known_before:
-                self._opened().attributes.append(attribute_row(attr_id, time_us, attributes, path))
-            self._known.add(attr_id)
-            if len(self._known) >= KNOWN_ATTRIBUTES:
-                self._known_before, self._known = self._known, set()
+        attr_id = attribute_id(attributes, path)
+        known = self._known_attributes
+        if known.is_new(attr_id, time_us):
+            self._opened().attributes.append(attribute_row(attr_id, known.today, attributes, path))
         return attr_id
+
+    def _nlri_id(self, family: int, key: bytes, time_us: int) -> int:
+        number = nlri_id(family, key)
+        if self._known_nlri.is_new(number, time_us):
+            self._opened().nlri.append(nlri_row(number, self._known_nlri.today, family, key))
+        return number
 
     def _opened(self) -> Batch:
         if self._open.is_empty:
@@ -262,3 +307,12 @@ class Batcher:
                 await self._work.wait()
         except TimeoutError:
             return
+
+
+def _details(routes: NlriSet, attr_id: int | None) -> list[bytes]:
+    if attr_id is None or routes.details is None:
+        return [NULL] * len(routes.nlri)
+    return [
+        nlri_detail(routes.family, key, detail)
+        for key, detail in zip(routes.nlri, routes.details, strict=True)
+    ]

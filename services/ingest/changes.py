@@ -1,55 +1,90 @@
 """What happens to routers and their peers, as facts to be written with the routes around them.
 
-Times are microseconds since 1970. `time_us` is when the message reached us; `router_time_us` is
-what the router says, None where it says nothing.
+`seq` is the number of the BMP message in the writer's sequence. Times are microseconds since
+1970: `time_us` is when the message reached us, `router_time_us` what the router says, None where
+it says nothing. `peers` are the ids of the peers that a change is about. One that `is_after_routes`
+concerns the routes that came before it, the others those that come after.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterConnected:
     """A router's BMP connection has sent its first message."""
 
-    router_id: int
+    is_after_routes: ClassVar[bool] = False
+    peers: ClassVar[Collection[int]] = ()
+
+    seq: int
     time_us: int
+    router_id: int
+    connection_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterNamed:
     """An Initiation message (RFC 7854 4.3)."""
 
+    is_after_routes: ClassVar[bool] = False
+    peers: ClassVar[Collection[int]] = ()
+
+    seq: int
     router_id: int
     sys_name: str | None
     sys_descr: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterDisconnected:
     """The BMP connection ended: the sessions that it fed are lost to us, whatever they do now."""
 
-    router_id: int
+    is_after_routes: ClassVar[bool] = True
+
+    seq: int
     time_us: int
+    router_id: int
+    connection_id: int
     reason: str
     sessions: dict[int, int]
     """The sessions that were up on this connection, by peer id."""
 
+    @property
+    def peers(self) -> Collection[int]:
+        return self.sessions.keys()
 
-@dataclass(frozen=True, slots=True)
-class PeerCameUp:
-    """A Peer Up (RFC 7854 4.10), or routes without one, from which we infer it."""
 
-    peer_id: int
-    session: int
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfPeer:
+    seq: int
     time_us: int
     router_time_us: int | None
+    peer_id: int
+    session: int
+
+    @property
+    def peers(self) -> Collection[int]:
+        return (self.peer_id,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerCameUp(_OfPeer):
+    """A Peer Up (RFC 7854 4.10), or routes without one, from which we infer it."""
+
+    is_after_routes: ClassVar[bool] = False
+
     asn: int
     bgp_id: str
     is_inferred: bool
     table_name: str | None = None
+    local_asn: int | None = None
+    local_bgp_id: str | None = None
     local_address: str | None = None
     local_port: int | None = None
     remote_port: int | None = None
@@ -57,16 +92,31 @@ class PeerCameUp:
     capabilities: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class PeerWentDown:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerWentDown(_OfPeer):
     """A Peer Down (RFC 7854 4.9): the session's routes are gone."""
 
-    peer_id: int
-    session: int
-    time_us: int
-    router_time_us: int | None
-    reason_code: int
+    is_after_routes: ClassVar[bool] = True
+
+    reason_code: int | None
     reason: str
 
 
-Change = RouterConnected | RouterNamed | RouterDisconnected | PeerCameUp | PeerWentDown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableComplete(_OfPeer):
+    """The router has sent all of a table again: what it did not send is gone.
+
+    It says so itself with an End-of-RIB (RFC 4724 2) of one view and family. Where it does not,
+    all tables of the peer count as complete after a time (`is_expired`; family and view None).
+    """
+
+    is_after_routes: ClassVar[bool] = True
+
+    family: int | None
+    view: int | None
+    is_expired: bool = False
+
+
+Change = (
+    RouterConnected | RouterNamed | RouterDisconnected | PeerCameUp | PeerWentDown | TableComplete
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +15,7 @@ from services.ingest.batch import Batcher
 from services.ingest.connection import RouterConnection
 from services.ingest.database import await_schema
 from services.ingest.dialer import Dialer
+from services.ingest.keeper import Keeper
 from services.ingest.limits import Admission, Patience
 from services.ingest.registry import Registry
 from services.ingest.station import Station
@@ -32,6 +34,7 @@ log = structlog.get_logger(__name__)
 _FLUSH_SECONDS = 30.0
 """At the stop: to hand on and to write what was read."""
 _GIVE_UP_SECONDS = 5.0
+_EXPIRE_SECONDS = 1.0
 
 
 class Collector:
@@ -58,7 +61,13 @@ class Collector:
             queue_batches=settings.ingest_queue_batches,
             clock=time.monotonic,
         )
-        self.writer = Writer(settings.database_url, self.batcher, time.monotonic)
+        self.writer = Writer(
+            settings.database_url,
+            self.batcher,
+            time.monotonic,
+            on_taken_over=self._close_taken_over,
+        )
+        self._keeper = Keeper(settings.database_url, time.monotonic)
         self.station = Station(
             listener,
             new_connection=self._new_connection,
@@ -72,9 +81,11 @@ class Collector:
             ),
             max_connections=settings.ingest_max_connections,
         )
-        index, count = share
-        self._dialer = Dialer((settings.ingest_dial or ())[index::count], self.station.serve)
+        index, processes = share
+        self._dialer = Dialer((settings.ingest_dial or ())[index::processes], self.station.serve)
         self._registry = Registry(settings.database_url)
+        self._connection_ids = count(1)
+        self._now_us = steady_us(time.time_ns)
         self._task: asyncio.Task[None] | None = None
         self._waiting_for: str | None = "starting"
         metrics.PENDING.set_function(lambda: self.batcher.pending_routes)
@@ -146,13 +157,34 @@ class Collector:
 
     async def _run(self) -> None:
         await await_schema(self._settings.database_url, self._set_waiting_for)
-        await self.writer.connect()
-        if lost := await self._registry.end_what_was_open():
-            log.info("sessions of an earlier run marked as lost", sessions=lost)
+        writer_id = await self._keeper.start()
+        self.batcher.number_for(writer_id)
+        await self.writer.connect(writer_id)
         await self.station.start()
         self._dialer.start()
         self._waiting_for = None
-        await self.writer.run()
+        keeping = [asyncio.create_task(self._keeper.run()), asyncio.create_task(self._expire())]
+        for task in keeping:
+            task.add_done_callback(self._note_end)
+        try:
+            await self.writer.run()
+        finally:
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
+        await self._keeper.end()
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRE_SECONDS)
+            for connection in self.station.open_connections():
+                connection.expire()
+
+    def _close_taken_over(self, peer_ids: set[int]) -> None:
+        for connection in self.station.open_connections():
+            if connection.feeds(peer_ids):
+                reason = "the router has a newer connection, to another ingest process"
+                self.station.close_connection(connection, reason)
 
     async def _drain(self, task: asyncio.Task[None], deadline: float) -> None:
         left = max(deadline - time.monotonic(), 0.0)
@@ -180,12 +212,23 @@ class Collector:
     def _new_connection(self, address: str) -> RouterConnection:
         return RouterConnection(
             address,
+            connection_id=next(self._connection_ids),
             registry=self._registry,
             batcher=self.batcher,
             max_message=self._settings.ingest_max_message,
-            now_us=_now_us,
+            now_us=self._now_us,
+            clock=time.monotonic,
+            complete_seconds=self._settings.ingest_table_seconds,
         )
 
 
-def _now_us() -> int:
-    return time.time_ns() // 1000
+def steady_us(now_ns: Callable[[], int]) -> Callable[[], int]:
+    """Microseconds since 1970 that never go back, whatever is done to the system's clock."""
+    last = 0
+
+    def now() -> int:
+        nonlocal last
+        last = max(last, now_ns() // 1000)
+        return last
+
+    return now

@@ -15,6 +15,7 @@ from services.ingest.changes import (
     RouterConnected,
     RouterDisconnected,
     RouterNamed,
+    TableComplete,
 )
 from services.ingest.quirks import own_asn_in_front
 from services.ingest.wire import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from services.ingest.batch import Batcher
     from services.ingest.registry import PeerSession, Registry
-    from services.ingest.wire import Open
+    from services.ingest.wire import Open, RibView
 
 log = structlog.get_logger(__name__)
 
@@ -56,17 +57,23 @@ class RouterConnection:
         self,
         address: str,
         *,
+        connection_id: int,
         registry: Registry,
         batcher: Batcher,
         max_message: int,
         now_us: Callable[[], int],
+        clock: Callable[[], float],
+        complete_seconds: float,
     ) -> None:
         self.address = address
+        self._connection_id = connection_id
         self.messages = 0
         self._registry = registry
         self._batcher = batcher
         self._decoder = StreamDecoder(max_message=max_message)
         self._now_us = now_us
+        self._clock = clock
+        self._complete_seconds = complete_seconds
         self._router_id: int | None = None
         self._sys_descr: str | None = None
         self._peers: dict[PeerKey, PeerSession] = {}
@@ -79,7 +86,7 @@ class RouterConnection:
             if self._router_id is None:
                 await self._begin(time_us)
             self.messages += 1
-            metrics.MESSAGES.labels(type(message).__name__).inc()
+            metrics.messages(type(message).__name__).inc()
             if type(message) is RouteMonitoring:
                 await self._add_routes(message, time_us)
             else:
@@ -95,14 +102,44 @@ class RouterConnection:
         if self._router_id is not None:
             sessions = self._registry.leave(self._router_id, self._peers)
             self._batcher.add_change(
-                RouterDisconnected(self._router_id, self._now_us(), reason, sessions)
+                RouterDisconnected(
+                    seq=self._batcher.next_seq(),
+                    time_us=self._now_us(),
+                    router_id=self._router_id,
+                    connection_id=self._connection_id,
+                    reason=reason,
+                    sessions=sessions,
+                )
             )
+
+    def feeds(self, peer_ids: set[int]) -> bool:
+        """Whether one of these peers has a session on this connection."""
+        return any(peer.peer_id in peer_ids for peer in self._peers.values())
+
+    def expire(self) -> None:
+        """Ends the waiting for End-of-RIBs of peers that had the time to send their tables.
+
+        Many routers send none, or not for each family; what they did not send again is gone.
+        """
+        now = self._clock()
+        for header, peer in self._peers.items():
+            if peer.complete_by is not None and peer.complete_by <= now:
+                peer.complete_by = None
+                self._log.info("table counts as complete", peer_id=peer.peer_id, key=header)
+                self._complete(peer, None, None, self._now_us(), None)
 
     async def _begin(self, time_us: int) -> None:
         # Not on connect: a port scan would leave routers behind.
         self._router_id = await self._registry.router(self.address)
         self._registry.join(self._router_id, self._peers)
-        self._batcher.add_change(RouterConnected(self._router_id, time_us))
+        self._batcher.add_change(
+            RouterConnected(
+                seq=self._batcher.next_seq(),
+                time_us=time_us,
+                router_id=self._router_id,
+                connection_id=self._connection_id,
+            )
+        )
 
     async def _add_routes(self, message: RouteMonitoring, time_us: int) -> None:
         update = message.update
@@ -120,12 +157,42 @@ class RouterConnection:
             if not update.announced:
                 return  # a withdrawal that came after its Peer Down brings no peer back
             peer = await self._infer(message.peer, time_us)
-        self._batcher.add_update(peer, message.peer.view, update, time_us)
+        view = message.peer.view
+        for routes in (*update.withdrawn, *update.announced):
+            if not peer.has_rib(view, routes):
+                await self._registry.rib(peer, view, routes)
+        router_time_us = message.peer.timestamp_us
+        if update.end_of_rib is not None:
+            self._complete(peer, update.end_of_rib, view, time_us, router_time_us or None)
+        else:
+            self._batcher.add_update(peer, view, update, time_us, router_time_us)
+
+    def _complete(
+        self,
+        peer: PeerSession,
+        family: int | None,
+        view: RibView | None,
+        time_us: int,
+        router_time_us: int | None,
+    ) -> None:
+        self._batcher.add_change(
+            TableComplete(
+                seq=self._batcher.next_seq(),
+                time_us=time_us,
+                router_time_us=router_time_us,
+                peer_id=peer.peer_id,
+                session=peer.session,
+                family=family,
+                view=view,
+                is_expired=family is None,
+            )
+        )
 
     async def _infer(self, header: PeerHeader, time_us: int) -> PeerSession:
         peer = await self._new_session(header, is_inferred=True)
         self._batcher.add_change(
             PeerCameUp(
+                seq=self._batcher.next_seq(),
                 peer_id=peer.peer_id,
                 session=peer.session,
                 time_us=time_us,
@@ -141,6 +208,7 @@ class RouterConnection:
     async def _new_session(self, header: PeerHeader, *, is_inferred: bool) -> PeerSession:
         assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
         peer = await self._registry.session(self._router_id, header, is_inferred=is_inferred)
+        peer.complete_by = self._clock() + self._complete_seconds
         self._peers[header.key] = peer
         return peer
 
@@ -153,7 +221,14 @@ class RouterConnection:
     async def _(self, message: Initiation, time_us: int) -> None:
         assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
         self._sys_descr = message.sys_descr
-        self._batcher.add_change(RouterNamed(self._router_id, message.sys_name, message.sys_descr))
+        self._batcher.add_change(
+            RouterNamed(
+                seq=self._batcher.next_seq(),
+                router_id=self._router_id,
+                sys_name=message.sys_name,
+                sys_descr=message.sys_descr,
+            )
+        )
         self._log.info("router named itself", sys_name=message.sys_name, time_us=time_us)
 
     @_handle.register(PeerUp)
@@ -165,6 +240,8 @@ class RouterConnection:
             # Huawei says it for each RIB view, and of its Loc-RIB for each family.
             self._log.debug("peer up again", peer=header.address_text)
             return
+        if peer is not None and not peer.is_inferred:
+            self._go_down(peer, header, time_us, None, "a new session began without a peer down")
         if peer is None or not peer.is_inferred:
             peer = await self._new_session(header, is_inferred=False)
         # Else it comes after its routes, and must not end the session that they belong to.
@@ -174,6 +251,7 @@ class RouterConnection:
         received = message.received_open
         self._batcher.add_change(
             PeerCameUp(
+                seq=self._batcher.next_seq(),
                 peer_id=peer.peer_id,
                 session=peer.session,
                 time_us=time_us,
@@ -182,6 +260,8 @@ class RouterConnection:
                 bgp_id=_ip(header.bgp_id),
                 is_inferred=False,
                 table_name=message.table_name,
+                local_asn=message.sent_open.asn if message.sent_open else None,
+                local_bgp_id=_ip(message.sent_open.bgp_id) if message.sent_open else None,
                 local_address=_ip(message.local_address),
                 local_port=message.local_port,
                 remote_port=message.remote_port,
@@ -199,18 +279,24 @@ class RouterConnection:
             # FRR says so of every configured peer that was never up.
             self._log.debug("peer down for a peer that was not up", peer=header.address_text)
             return
+        self._go_down(peer, header, time_us, message.reason, message.reason_text)
+        self._log.info(
+            "peer down", peer=header.address_text, code=message.reason, reason=message.reason_text
+        )
+
+    def _go_down(
+        self, peer: PeerSession, header: PeerHeader, time_us: int, code: int | None, reason: str
+    ) -> None:
         self._batcher.add_change(
             PeerWentDown(
+                seq=self._batcher.next_seq(),
                 peer_id=peer.peer_id,
                 session=peer.session,
                 time_us=time_us,
                 router_time_us=header.timestamp_us or None,
-                reason_code=message.reason,
-                reason=message.reason_text,
+                reason_code=code,
+                reason=reason,
             )
-        )
-        self._log.info(
-            "peer down", peer=header.address_text, code=message.reason, reason=message.reason_text
         )
 
     @_handle.register(Termination)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from services.ingest.wire import family_name
 
 CONNECTIONS = Gauge("bgpilot_ingest_connections", "BMP connections open now")
 REFUSED = Counter(
@@ -26,7 +30,6 @@ FRAMING_ERRORS = Counter(
 )
 ANNOUNCED = Counter("bgpilot_ingest_announced_total", "Routes announced", ["family"])
 WITHDRAWN = Counter("bgpilot_ingest_withdrawn_total", "Routes withdrawn", ["family"])
-IGNORED = Counter("bgpilot_ingest_ignored_total", "Routes of families not stored", ["family"])
 OWN_ASN_REMOVED = Counter(
     "bgpilot_ingest_own_asn_removed_total",
     "UPDATEs whose path had the router's own AS in front (FRR before 2026)",
@@ -35,13 +38,35 @@ PENDING = Gauge("bgpilot_ingest_pending_routes", "Routes decoded and not yet com
 COMMITTED = Counter("bgpilot_ingest_committed_total", "Routes committed")
 QUEUE_BATCHES = Gauge("bgpilot_ingest_queue_batches", "Full batches that wait for the database")
 BATCHES = Counter("bgpilot_ingest_batches_total", "Batches committed")
-BATCH_SECONDS = Histogram("bgpilot_ingest_batch_seconds", "Time to write and commit a batch")
+BATCH_SECONDS = Histogram(
+    "bgpilot_ingest_batch_seconds", "Time to write and commit a batch", ["stage"]
+)
 LAG_SECONDS = Histogram(
     "bgpilot_ingest_lag_seconds",
     "From the first row of a batch to its commit",
     buckets=(0.1, 0.25, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300),
 )
-RETRIES = Counter("bgpilot_ingest_retries_total", "Batches tried again: the database was away")
-FOUND_COMMITTED = Counter(
-    "bgpilot_ingest_found_committed_total", "Batches found committed after a lost connection"
+RETRIES = Counter(
+    "bgpilot_ingest_retries_total", "Batches tried again: the database was away", ["stage"]
 )
+FOUND_COMMITTED = Counter(
+    "bgpilot_ingest_found_committed_total",
+    "Batches found committed after a lost connection",
+    ["stage"],
+)
+LATE = Counter(
+    "bgpilot_ingest_late_total",
+    "Routes left out of the current RIB: their router has a newer connection",
+)
+
+
+@cache
+def routes(family: int, is_withdrawn: bool) -> Counter:
+    """The counter of this family's routes; to look one up by its label costs as much as a route."""
+    return (WITHDRAWN if is_withdrawn else ANNOUNCED).labels(family_name(family))
+
+
+@cache
+def messages(kind: str) -> Counter:
+    """The counter of this kind of BMP message."""
+    return MESSAGES.labels(kind)

@@ -1,17 +1,33 @@
-"""The numbers by which the store knows routers and the sessions of their peers."""
+"""The numbers by which the store knows routers, peers, their sessions and RIBs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.ingest import repository
 from services.ingest.database import Database
+from services.ingest.repository import identities
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from services.ingest.wire import PeerHeader, PeerKey
+    from services.ingest.wire import NlriSet, PeerHeader, PeerKey, RibView
+
+_RibKey = tuple[int, int, bool]
+"""View, family, and whether its routes have path identifiers."""
+
+
+@dataclass(slots=True)
+class Rib:
+    """One RIB of a peer."""
+
+    rib_id: int
+    has_path_ids: bool
+    replaces: Rib | None = None
+    """The RIB without path identifiers whose routes those of this one take the place of.
+
+    GoBGP dumps a view without them and then updates it with them (ADD-PATH).
+    """
 
 
 @dataclass(slots=True)
@@ -25,6 +41,25 @@ class PeerSession:
     """The router's own AS, where it puts it before the paths that it received."""
     ends: tuple[bytes, int, int] | None = None
     """Local address, local port and remote port of the BGP session, as its Peer Up says."""
+    complete_by: float | None = None
+    """The loop's time at which its tables count as complete; None once they do."""
+    ribs: dict[_RibKey, Rib] = field(default_factory=dict)
+
+    def has_rib(self, view: RibView, routes: NlriSet) -> bool:
+        """Whether the RIB of these routes is registered."""
+        return (view, routes.family, routes.path_ids is not None) in self.ribs
+
+    def rib(self, view: RibView, routes: NlriSet) -> Rib:
+        """The RIB of these routes. KeyError where it is not registered."""
+        return self.ribs[view, routes.family, routes.path_ids is not None]
+
+    def add_rib(self, view: RibView, family: int, rib: Rib) -> None:
+        """Adds a RIB to those that it has routes in."""
+        self.ribs[view, family, rib.has_path_ids] = rib
+        with_ids = self.ribs.get((view, family, True))
+        without = self.ribs.get((view, family, False))
+        if with_ids is not None:
+            with_ids.replaces = without
 
 
 Sessions = dict["PeerKey", PeerSession]
@@ -32,7 +67,7 @@ Sessions = dict["PeerKey", PeerSession]
 
 
 class Registry:
-    """Hands out router ids, peer ids and session numbers; waits while the database is away.
+    """Hands out ids and session numbers; waits while the database is away.
 
     An id is committed before anything refers to it. A number that was handed out and never
     used does no harm.
@@ -44,12 +79,12 @@ class Registry:
 
     async def router(self, address: str) -> int:
         """The id of the router with this address."""
-        return await self._database.run(lambda conn: repository.register_router(conn, address))
+        return await self._database.run(lambda conn: identities.register_router(conn, address))
 
     async def session(self, router_id: int, peer: PeerHeader, *, is_inferred: bool) -> PeerSession:
         """A new session of this peer (RFC 7854 4.2: type, distinguisher and address)."""
         peer_id, session = await self._database.run(
-            lambda conn: repository.register_session(
+            lambda conn: identities.register_session(
                 conn,
                 router_id,
                 peer.peer_type,
@@ -59,6 +94,16 @@ class Registry:
             )
         )
         return PeerSession(peer_id, session, is_inferred)
+
+    async def rib(self, peer: PeerSession, view: RibView, routes: NlriSet) -> None:
+        """Gives the peer the RIB of these routes."""
+        has_path_ids = routes.path_ids is not None
+        rib_id = await self._database.run(
+            lambda conn: identities.register_rib(
+                conn, peer.peer_id, routes.family, view, has_path_ids
+            )
+        )
+        peer.add_rib(view, routes.family, Rib(rib_id, has_path_ids))
 
     def join(self, router_id: int, sessions: Sessions) -> None:
         """A connection of this router has begun; `sessions` is its own, and stays so."""
@@ -82,10 +127,6 @@ class Registry:
             if not heirs:
                 lost[peer.peer_id] = peer.session
         return lost
-
-    async def end_what_was_open(self) -> int:
-        """Marks as lost what an earlier run left open; says how many sessions."""
-        return await self._database.run(repository.end_what_was_open)
 
     async def close(self) -> None:
         """Closes the connection."""

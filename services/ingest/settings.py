@@ -26,6 +26,8 @@ class IngestSettings(DatabaseSettings, LogSettings):
     """Full batches that may wait for the database; past that, routers are made to wait."""
     ingest_max_message: int = Field(default=1_048_576, ge=65_535)
     """The longest BMP message accepted, in bytes."""
+    ingest_table_seconds: float = Field(default=600.0, gt=0)
+    """How long after a Peer Up a router may send its table again before the rest is gone."""
     # ---- who may connect, and what a connection may cost
     ingest_allowed_routers: Annotated[
         tuple[Network, ...] | None, NoDecode, BeforeValidator(networks)

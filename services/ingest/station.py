@@ -100,6 +100,10 @@ class Station:
         """
         await asyncio.wait([self._open(sock, address, is_dialled=True)])
 
+    def open_connections(self) -> list[RouterConnection]:
+        """The connections that are open now."""
+        return list(self._links)
+
     def close_connection(self, connection: RouterConnection, reason: str) -> None:
         """Ends a connection in order: what was read of it is handed on before its `end`."""
         if (link := self._links.get(connection)) is not None:

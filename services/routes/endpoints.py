@@ -133,16 +133,16 @@ async def list_routes(
     started = time.perf_counter()
     after = parameters.read_cursor(cursor) if cursor is not None else None
     async with _reading(request) as conn:
-        peers = await repository.peers_of(conn, query)
-        rows = await repository.routes(conn, query, peers, limit=limit + 1, after=after)
-        total = await repository.count_routes(conn, query, peers) if count == "exact" else None
+        ribs = await repository.ribs_of(conn, query)
+        rows = await repository.routes(conn, query, ribs, limit=limit + 1, after=after)
+        total = await repository.count_routes(conn, query, ribs) if count == "exact" else None
         as_of = await repository.data_as_of(conn)
     now = datetime.now(UTC)
     page = rows[:limit]
     asked = query_parameters.as_asked(query) | {"limit": limit}
     meta = _meta(started, len(page), asked, as_of, _route_cursor(rows, limit))
-    data = [rendering.route_body(row, peers[row["peer_id"]], now) for row in page]
-    meta.warnings = rendering.stale_warnings(data, peers)
+    data = [rendering.route_body(row, ribs[row["rib_id"]], now) for row in page]
+    meta.warnings = rendering.stale_warnings(data, ribs.values())
     meta.total = total
     _link(request, response, meta)
     return Envelope(data=data, meta=meta)
@@ -152,9 +152,7 @@ def _route_cursor(rows: Any, limit: int) -> str | None:  # noqa: ANN401 - rows o
     if len(rows) <= limit:
         return None
     last = rows[limit - 1]
-    return parameters.write_cursor(
-        RouteKey(last["prefix"], last["peer_id"], last["view"], last["path_id"])
-    )
+    return parameters.write_cursor(RouteKey(last["prefix"], last["rib_id"], last["path_id"]))
 
 
 def _id(value: int) -> int:

@@ -19,8 +19,6 @@ StateFilter = Literal["active", "current", "withdrawn", "all"]
 
 _AS_NUMBER_MAX = 4_294_967_295
 _ID_MAX = 2**31 - 1
-_VIEW_MAX = 2**15 - 1
-_PATH_ID_MIN, _PATH_ID_MAX = -1, 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,9 @@ class RouteKey:
     """The place of a route in the order of the current RIB: where a page ended."""
 
     prefix: Network
-    peer_id: int
-    view: int
+    rib_id: int
     path_id: int
+    """As the store has it: 32 bits with a sign."""
 
 
 def read_prefix(text: str) -> tuple[Network, Match]:
@@ -106,7 +104,7 @@ def _by_name(parameter: str, text: str, names: dict[int, str]) -> int:
 
 def write_cursor(key: RouteKey) -> str:
     """An opaque text for the place where a page ended."""
-    parts = [str(key.prefix), key.peer_id, key.view, key.path_id]
+    parts = [str(key.prefix), key.rib_id, key.path_id]
     return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
 
 
@@ -114,14 +112,15 @@ def read_cursor(text: str) -> RouteKey:
     """The place that `write_cursor` wrote."""
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        prefix, peer_id, view, path_id = orjson.loads(raw)
-        key = RouteKey(ipaddress.ip_network(prefix), peer_id, view, path_id)
+        prefix, rib_id, path_id = orjson.loads(raw)
+        key = RouteKey(ipaddress.ip_network(prefix), rib_id, path_id)
     except (ValueError, TypeError, binascii.Error):
         raise _not_a_cursor() from None
+    # A number for a prefix would have been read as an address.
     if not (
-        _is_within(peer_id, 0, _ID_MAX)
-        and _is_within(view, 0, _VIEW_MAX)
-        and _is_within(path_id, _PATH_ID_MIN, _PATH_ID_MAX)
+        isinstance(prefix, str)
+        and _is_within(rib_id, 0, _ID_MAX)
+        and _is_within(path_id, -_ID_MAX - 1, _ID_MAX)
     ):
         raise _not_a_cursor()
     return key

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shared.contracts.routes import LastDown, PeerBody, RouteBody, RoutePeer, RouterBody
-from shared.contracts.vocabulary import FAMILIES, ORIGINS, PEER_TYPES, RIB_VIEWS
+from shared.contracts.vocabulary import ORIGINS, PEER_TYPES, RIB_VIEWS, family_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from sqlalchemy import RowMapping
 
@@ -26,9 +26,9 @@ def router_body(row: RowMapping) -> RouterBody:
         address=_address(row["address"]),
         name=row["sys_name"],
         sys_descr=row["sys_descr"],
-        state="connected" if row["connections"] else "disconnected",
+        state="connected" if row["connected_since"] else "disconnected",
         first_seen=row["first_seen"],
-        connected_since=row["connected_since"] if row["connections"] else None,
+        connected_since=row["connected_since"],
         last_message_at=row["last_message_at"],
         peers_up=row["peers_up"],
         peers_total=row["peers_total"],
@@ -63,26 +63,32 @@ def peer_body(row: RowMapping, now: datetime) -> PeerBody:
     )
 
 
-def route_state(row: RowMapping, peer: RowMapping) -> RouteState:
-    """Whether a route is there now: it is withdrawn where a newer session never announced it."""
-    if row["is_withdrawn"] or peer["state"] == "down" or row["session"] != peer["session"]:
+def route_state(row: RowMapping, rib: RowMapping) -> RouteState:
+    """Whether a route is there now.
+
+    It is withdrawn where a Peer Down or a table without it came after its session, and stale
+    where its router has not yet said it again since the connection was lost.
+    """
+    if row["is_withdrawn"] or row["session"] < rib["valid_session"]:
         return "withdrawn"
-    return "stale" if peer["state"] == "lost" else "active"
+    if rib["state"] == "lost" or row["session"] < rib["session"]:
+        return "stale"
+    return "active"
 
 
-def route_body(row: RowMapping, peer: RowMapping, now: datetime) -> RouteBody:
+def route_body(row: RowMapping, rib: RowMapping, now: datetime) -> RouteBody:
     """A route with its path attributes, its peer and the peer's router."""
-    state = route_state(row, peer)
+    state = route_state(row, rib)
     path = row["as_path"] or []
     path_text = row["as_path_text"]
     return RouteBody(
         prefix=str(row["prefix"]),
-        family=FAMILIES[row["family"]],
-        path_id=row["path_id"] if row["path_id"] >= 0 else None,
-        router=_router(peer),
-        router_id=peer["router_id"],
-        peer=RoutePeer(id=peer["peer_id"], address=_address(peer["address"]), asn=peer["asn"]),
-        rib=RIB_VIEWS[row["view"]],
+        family=family_name(rib["family"]),
+        path_id=row["path_id"] & 0xFFFFFFFF if rib["has_path_ids"] else None,
+        router=_router(rib),
+        router_id=rib["router_id"],
+        peer=RoutePeer(id=rib["peer_id"], address=_address(rib["address"]), asn=rib["asn"]),
+        rib=RIB_VIEWS[rib["view"]],
         state=state,
         next_hop=_optional(row["next_hop"]),
         origin=ORIGINS.get(row["origin"]),
@@ -102,7 +108,7 @@ def route_body(row: RowMapping, peer: RowMapping, now: datetime) -> RouteBody:
         last_updated=row["last_changed"],
         last_confirmed=row["last_confirmed"],
         age_s=_seconds(now, row["last_changed"]),
-        withdrawn_at=_withdrawn_at(row, peer) if state == "withdrawn" else None,
+        withdrawn_at=_withdrawn_at(row, rib) if state == "withdrawn" else None,
     )
 
 
@@ -122,25 +128,32 @@ def read_as_path(text: str) -> list[int | list[int]]:
     return path
 
 
-def stale_warnings(routes: Iterable[RouteBody], peers: Mapping[int, RowMapping]) -> list[str]:
+def stale_warnings(routes: Iterable[RouteBody], ribs: Iterable[RowMapping]) -> list[str]:
     """One sentence for each router whose routes in this answer are only the last known."""
-    stale: dict[str, tuple[int, datetime]] = {}
+    peers = {rib["peer_id"]: rib for rib in ribs}
+    stale: dict[str, tuple[int, datetime, bool]] = {}
     for route in routes:
         if route.state == "stale":
-            since = peers[route.peer.id]["since"]
-            count, earliest = stale.get(route.router, (0, since))
-            stale[route.router] = (count + 1, min(earliest, since))
+            peer = peers[route.peer.id]
+            count, since, is_lost = stale.get(route.router, (0, peer["since"], False))
+            is_lost |= peer["state"] == "lost"
+            stale[route.router] = (count + 1, min(since, peer["since"]), is_lost)
     return [
         f"{count} of these routes are stale: the connection to router {router} ended at "
         f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        for router, (count, since) in stale.items()
+        if is_lost
+        else f"{count} of these routes are stale: router {router} is sending its table again"
+        for router, (count, since, is_lost) in stale.items()
     ]
 
 
-def _withdrawn_at(row: RowMapping, peer: RowMapping) -> datetime | None:
-    # Where nobody withdrew it, its session ended, or a newer one never announced it.
-    moment: datetime | None = row["last_changed"] if row["is_withdrawn"] else peer["since"]
-    return moment
+def _withdrawn_at(row: RowMapping, rib: RowMapping) -> datetime | None:
+    # Where nobody withdrew it, its session ended, or its router sent its table without it.
+    moments = (rib["down_at"], rib["complete_at"], rib["since"])
+    if row["is_withdrawn"]:
+        return cast("datetime", row["last_changed"])
+    after = [one for one in moments if one is not None and one >= row["last_confirmed"]]
+    return min(after, default=None)
 
 
 def _router(peer: RowMapping) -> str:

@@ -22,13 +22,14 @@ _STOP_TIMEOUT = 10.0
 
 
 @contextmanager
-def temporary_postgres() -> Iterator[str]:
+def temporary_postgres(*, throwaway: bool = True) -> Iterator[str]:
     """Starts a server in a fresh directory and gives the URL of its database `bgpilot`.
 
-    The role may create databases. Nothing of it is left afterwards.
+    The role may create databases. Nothing of it is left afterwards. One that is no `throwaway`
+    has the settings of the product, for measuring.
     """
     with tempfile.TemporaryDirectory(prefix="bgpilot-") as directory:
-        server = EmbeddedPostgres(Path(directory), throwaway=True)
+        server = EmbeddedPostgres(Path(directory), throwaway=throwaway)
         server.prepare()
         with running(server, Path(directory) / "log"):
             yield server.dsn

@@ -32,8 +32,12 @@ class Ingest:
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[asyncio.StreamWriter]:
-        """A router's connection."""
+        """A router's connection, which the station has accepted."""
+        accepted = self.collector.station.accepted
         _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        async with asyncio.timeout(DEADLINE):
+            while self.collector.station.accepted == accepted:
+                await asyncio.sleep(0.001)
         try:
             yield writer
         finally:
@@ -57,6 +61,11 @@ class Ingest:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             pytest.fail(f"{query!r} gives {row}, not {wanted}")
+
+    async def until_committed(self, routes: int) -> None:
+        """Waits until so many announcements and withdrawals are in the current RIB, all told."""
+        query = "SELECT coalesce(sum(routes), 0) FROM rib.progress WHERE stage = 'current'"
+        await self.until(query, routes)
 
     async def until_idle(self) -> None:
         """Waits until no connection is open and everything is committed."""

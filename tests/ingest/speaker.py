@@ -141,3 +141,8 @@ def withdraw(peer: Peer, *prefixes: str, path_id: int | None = None) -> bytes:
     encoded = nlri(*prefixes, path_id=path_id)
     body = struct.pack(">H", len(encoded)) + encoded + bytes(2)
     return message(0, peer.header() + bgp(2, body))
+
+
+def end_of_rib(peer: Peer) -> bytes:
+    """The End-of-RIB of IPv4 unicast (RFC 4724 2)."""
+    return message(0, peer.header() + bgp(2, bytes(4)))

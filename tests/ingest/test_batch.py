@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from services.ingest.batch import Batcher
-from services.ingest.changes import RouterNamed
-from services.ingest.registry import PeerSession
+from services.ingest.batch import Batch, Batcher
+from services.ingest.changes import PeerWentDown, RouterNamed
+from services.ingest.registry import PeerSession, Rib
 from services.ingest.wire import RibView, RouteMonitoring, StreamDecoder, Update
 from tests.ingest import speaker
 
@@ -41,9 +41,29 @@ def update(data: bytes) -> Update:
     return message.update
 
 
-def add(batcher: Batcher, data: bytes, view: RibView = RibView.ADJ_RIB_IN_PRE) -> None:
-    batcher.add_update(
-        PeerSession(1, 1, is_inferred=False), view, update(data), 1_700_000_000_000_000
+def add(
+    batcher: Batcher, data: bytes, view: RibView = RibView.ADJ_RIB_IN_PRE, peer_id: int = 1
+) -> None:
+    peer = PeerSession(peer_id, 1, is_inferred=False)
+    decoded = update(data)
+    for routes in (*decoded.withdrawn, *decoded.announced):
+        peer.add_rib(view, routes.family, Rib(10 * view + routes.family, has_path_ids=False))
+    batcher.add_update(peer, view, decoded, 1_700_000_000_000_000, 0)
+
+
+def last(batch: Batch) -> list[bytes]:
+    return [row for latest in batch.routes.latest.values() for row in latest.rows()]
+
+
+def down(peer_id: int) -> PeerWentDown:
+    return PeerWentDown(
+        seq=9,
+        time_us=1,
+        router_time_us=None,
+        peer_id=peer_id,
+        session=1,
+        reason_code=1,
+        reason="by test",
     )
 
 
@@ -55,7 +75,7 @@ async def test_a_full_batch_is_handed_out_at_once(batcher: Batcher) -> None:
     add(batcher, speaker.announce(PEER, *prefixes(4)))
     batch = await batcher.next()
     assert batch is not None
-    assert len(batch.events) == 4
+    assert batch.size == 4
     assert batcher.pending_routes == 4
     batcher.written(batch)
     assert batcher.pending_routes == 0
@@ -70,7 +90,7 @@ async def test_a_batch_waits_no_longer_than_it_may(batcher: Batcher, clock: Cloc
     clock.now += 0.5
     batch = await batcher.next()
     assert batch is not None
-    assert len(batch.events) == 1
+    assert batch.size == 1
     waiting.cancel()
 
 
@@ -91,17 +111,41 @@ async def test_the_last_word_on_a_prefix_counts_and_all_are_history(batcher: Bat
     add(batcher, speaker.withdraw(PEER, "10.0.0.0/24"))
     batch = await batcher.next()
     assert batch is not None
-    assert len(batch.events) == 4
-    assert list(batch.rib_rows()) == batch.events[2:]
+    assert batch.size == 4
+    assert last(batch) == batch.routes.events[3:]
+    (latest,) = batch.routes.latest.values()
+    assert list(latest.repeated()) == [batch.routes.events]
 
 
-async def test_an_announcement_takes_back_the_withdrawal_before_it(batcher: Batcher) -> None:
+async def test_a_route_with_one_event_is_not_repeated(batcher: Batcher) -> None:
     add(batcher, speaker.announce(PEER, "10.0.0.0/24", "10.0.1.0/24"))
     add(batcher, speaker.withdraw(PEER, "10.0.0.0/24"))
-    add(batcher, speaker.announce(PEER, "10.0.0.0/24", med=7))
+    add(batcher, speaker.announce(PEER, "10.0.2.0/24", med=7))
     batch = await batcher.next()
     assert batch is not None
-    assert set(batch.rib_rows()) == {batch.events[1], batch.events[3]}
+    (latest,) = batch.routes.latest.values()
+    assert list(latest.repeated()) == [[batch.routes.events[0], batch.routes.events[2]]]
+
+
+async def test_after_the_end_of_a_peers_routes_the_next_batch_begins(batcher: Batcher) -> None:
+    add(batcher, speaker.announce(PEER, "10.0.0.0/24"), peer_id=1)
+    batcher.add_change(down(1))
+    add(batcher, speaker.announce(PEER, "10.0.0.0/24"), peer_id=2)
+    add(batcher, speaker.announce(PEER, "10.0.1.0/24"), peer_id=1)
+    first = await batcher.next()
+    assert first is not None
+    assert first.size == 2
+    assert first.after_routes == [down(1)]
+    batcher.close()
+    second = await batcher.next()
+    assert second is not None
+    assert second.size == 1
+
+
+async def test_messages_are_numbered_in_their_order_and_by_their_writer(batcher: Batcher) -> None:
+    assert [batcher.next_seq(), batcher.next_seq()] == [1, 2]
+    batcher.number_for(3)
+    assert [batcher.next_seq(), batcher.next_seq()] == [(3 << 40) + 1, (3 << 40) + 2]
 
 
 async def test_views_and_families_do_not_replace_each_other(batcher: Batcher) -> None:
@@ -112,7 +156,7 @@ async def test_views_and_families_do_not_replace_each_other(batcher: Batcher) ->
     add(batcher, speaker.announce6(PEER, "a00::/8"), RibView.ADJ_RIB_IN_POST)
     batch = await batcher.next()
     assert batch is not None
-    assert len(batch.latest) == 4
+    assert len(batch.routes.latest) == 4
 
 
 async def test_routers_wait_while_the_queue_is_full(batcher: Batcher) -> None:
@@ -128,11 +172,12 @@ async def test_routers_wait_while_the_queue_is_full(batcher: Batcher) -> None:
 
 
 async def test_a_change_alone_makes_a_batch(batcher: Batcher, clock: Clock) -> None:
-    batcher.add_change(RouterNamed(1, "edge-1", None))
+    named = RouterNamed(seq=1, router_id=1, sys_name="edge-1", sys_descr=None)
+    batcher.add_change(named)
     clock.now += 1
     batch = await batcher.next()
     assert batch is not None
-    assert batch.changes == [RouterNamed(1, "edge-1", None)]
+    assert batch.before_routes == [named]
 
 
 async def test_closing_hands_out_what_is_there_and_then_ends(batcher: Batcher) -> None:

@@ -107,13 +107,13 @@ async def test_a_router_that_waits_is_dialled_and_served(migrated_url: str) -> N
         writer = await calls.get()
         writer.write(speaker.initiation() + speaker.peer_up(PEER))
         writer.write(speaker.announce(PEER, "10.0.0.0/8"))
-        await ingest.until("SELECT count(*) FROM rib.route_event", 1)
+        await ingest.until_committed(1)
         assert await ingest.value("SELECT host(address) FROM rib.router") == "127.0.0.9"
         writer.close()  # and is dialled again
         again = await calls.get()
         again.write(speaker.initiation() + speaker.peer_up(PEER))
         again.write(speaker.announce(PEER, "11.0.0.0/8"))
-        await ingest.until("SELECT count(*) FROM rib.route_event", 2)
+        await ingest.until_committed(2)
         assert await ingest.value("SELECT count(*) FROM rib.router") == 1
         again.close()
 

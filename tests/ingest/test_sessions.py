@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 PEER = speaker.Peer()
 OTHER = speaker.Peer("2001:db8::7", 64777)
 
-CURRENT = """
-SELECT count(*) FROM rib.route JOIN rib.peer USING (peer_id)
- WHERE NOT is_withdrawn AND route.session = peer.session AND state = 'up'
-"""
-EVENTS = "SELECT event FROM rib.peer_event ORDER BY event_id"
+CURRENT = "SELECT count(*) FROM current_routes WHERE state = 'active'"
+STATES = "SELECT prefix::text || ' ' || state FROM current_routes ORDER BY prefix"
+EVENTS = "SELECT event FROM rib.peer_event ORDER BY seq"
+CONNECTIONS = "SELECT count(*) FROM rib.connection"
 
 
 async def test_a_router_is_its_address_whatever_its_port_and_name(ingest: Ingest) -> None:
@@ -31,8 +30,8 @@ async def test_a_router_is_its_address_whatever_its_port_and_name(ingest: Ingest
 async def test_a_router_is_connected_until_its_connection_ends(ingest: Ingest) -> None:
     async with ingest.connected() as router:
         router.write(speaker.initiation())
-        await ingest.until("SELECT connections FROM rib.router", 1)
-    await ingest.until("SELECT connections FROM rib.router", 0)
+        await ingest.until(CONNECTIONS, 1)
+    await ingest.until(CONNECTIONS, 0)
 
 
 async def test_a_peer_up_is_recorded_with_what_the_opens_say(ingest: Ingest) -> None:
@@ -91,6 +90,7 @@ async def test_a_peer_up_from_another_port_is_a_new_session(ingest: Ingest) -> N
         router.write(speaker.announce(PEER, "11.0.0.0/8"))
         await ingest.until("SELECT session FROM rib.peer", 2)
         await ingest.until(CURRENT, 1)
+        assert await ingest.column(EVENTS) == ["up", "down", "up"]
 
 
 async def test_a_lost_connection_leaves_what_was_last_known(ingest: Ingest) -> None:
@@ -134,7 +134,7 @@ async def test_when_the_newer_of_two_connections_ends_the_older_goes_on(ingest: 
         async with ingest.connected() as new:
             new.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
             await ingest.until("SELECT session FROM rib.peer", 2)
-        await ingest.until("SELECT connections FROM rib.router", 1)
+        await ingest.until(CONNECTIONS, 1)
         assert await ingest.value("SELECT state FROM rib.peer") == "up"
         old.write(speaker.announce(PEER, "11.0.0.0/8"))
         await ingest.until(CURRENT, 2)
@@ -172,7 +172,7 @@ async def test_a_connection_that_lingers_cannot_undo_what_a_newer_one_says(
         new.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8", med=2))
         await ingest.until("SELECT session FROM rib.peer", 2)
         old.write(speaker.withdraw(PEER, "10.0.0.0/8") + speaker.peer_down(PEER))
-        await ingest.until("SELECT count(*) FROM rib.route_event", 3)
+        await ingest.until_committed(3)
         assert await ingest.value(CURRENT) == 1
         assert await ingest.value("SELECT state FROM rib.peer") == "up"
 
@@ -181,7 +181,45 @@ async def test_what_a_killed_service_left_open_is_marked_as_lost(migrated_url: s
     async with running(migrated_url) as first, first.connected() as router:
         router.write(speaker.peer_up(PEER))
         await first.until("SELECT state FROM rib.peer", "up")
-        # A second service on the same store is what starts after the first was killed.
+        await first.row("UPDATE rib.writer SET pid = 1 << 30")  # no process has this number
         async with running(migrated_url) as second:
             assert await second.row("SELECT state FROM rib.peer") == ("lost",)
-            assert await second.row("SELECT connections FROM rib.router") == (0,)
+            assert await second.row(CONNECTIONS) == (0,)
+
+
+async def test_a_second_service_on_the_same_store_leaves_the_first_alone(
+    migrated_url: str,
+) -> None:
+    async with running(migrated_url) as first, first.connected() as router:
+        router.write(speaker.peer_up(PEER))
+        await first.until("SELECT state FROM rib.peer", "up")
+        async with running(migrated_url) as second:
+            assert await second.row("SELECT state FROM rib.peer") == ("up",)
+            assert await second.row(CONNECTIONS) == (1,)
+
+
+async def test_a_route_is_stale_until_the_router_says_it_again_or_ends_its_table(
+    ingest: Ingest,
+) -> None:
+    announced = speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8")
+    await ingest.say(speaker.peer_up(PEER), announced, speaker.end_of_rib(PEER))
+    assert await ingest.column(STATES) == ["10.0.0.0/8 stale", "11.0.0.0/8 stale"]
+    async with ingest.connected() as router:
+        router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "10.0.0.0/8"))
+        await ingest.until_committed(3)
+        assert await ingest.column(STATES) == ["10.0.0.0/8 active", "11.0.0.0/8 stale"]
+        router.write(speaker.end_of_rib(PEER))
+        await ingest.until("SELECT count(*) FROM current_routes WHERE state = 'withdrawn'", 1)
+        assert await ingest.column(STATES) == ["10.0.0.0/8 active", "11.0.0.0/8 withdrawn"]
+        assert await ingest.column(EVENTS) == ["up", "end_of_rib", "lost", "up", "end_of_rib"]
+
+
+async def test_without_an_end_of_rib_a_table_counts_as_complete_after_a_time(
+    migrated_url: str,
+) -> None:
+    async with running(migrated_url, ingest_table_seconds=0.01) as ingest:
+        await ingest.say(speaker.peer_up(PEER), speaker.announce(PEER, "10.0.0.0/8"))
+        async with ingest.connected() as router:
+            router.write(speaker.peer_up(PEER) + speaker.announce(PEER, "11.0.0.0/8"))
+            await ingest.until("SELECT count(*) FROM current_routes WHERE state = 'withdrawn'", 1)
+            assert await ingest.column(STATES) == ["10.0.0.0/8 withdrawn", "11.0.0.0/8 active"]

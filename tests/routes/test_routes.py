@@ -43,7 +43,7 @@ async def filled(ingest: Ingest) -> AsyncIterator[Ingest]:
             + speaker.withdraw(CUSTOMER, "10.9.0.0/16")
             + speaker.announce6(V6, "2001:db8::/32", "2001:db8:1::/48")
         )
-        await ingest.until("SELECT count(*) FROM rib.route_event", 9)
+        await ingest.until_committed(9)
         yield ingest
 
 
@@ -221,10 +221,10 @@ async def test_an_answer_says_how_fresh_it_is(api: Api, filled: Ingest) -> None:
         ({"origin_asn": "0" * 5000}, "origin_asn", "AS65000"),
         ({"orgin_asn": "65000"}, "orgin_asn", "origin_asn"),
         ({"unknown": "1"}, "unknown", None),
-        ({"cursor": cursor("10.0.0.0/8", 1, 100_000, -1)}, "cursor", None),
-        ({"cursor": cursor("10.0.0.0/8", 1, 0, 10**22)}, "cursor", None),
-        ({"cursor": cursor("10.0.0.0/8", 1e308, 0, 0)}, "cursor", None),
-        ({"cursor": cursor("10.0.0.0/8", True, 0, 0)}, "cursor", None),
+        ({"cursor": cursor("10.0.0.0/8", 1, 0, 0)}, "cursor", None),
+        ({"cursor": cursor("10.0.0.0/8", 1, 10**22)}, "cursor", None),
+        ({"cursor": cursor("10.0.0.0/8", 1e308, 0)}, "cursor", None),
+        ({"cursor": cursor("10.0.0.0/8", True, 0)}, "cursor", None),
         ({"limit": "0"}, "limit", None),
         ({"limit": "1001"}, "limit", None),
         ({"cursor": "abc"}, "cursor", None),

@@ -11,7 +11,14 @@ from services.ingest.wire.as_path import AS_SEQUENCE, AsPath, as_path_text, orig
 from services.ingest.wire.attributes import PathAttributes
 from services.ingest.wire.bgp_open import Capability, Open
 from services.ingest.wire.errors import FramingError, WireError
-from services.ingest.wire.families import IPV4_UNICAST, IPV6_UNICAST, family_name
+from services.ingest.wire.families import (
+    EVPN,
+    IPV4_MULTICAST,
+    IPV4_UNICAST,
+    IPV6_MULTICAST,
+    IPV6_UNICAST,
+    family_name,
+)
 from services.ingest.wire.messages import (
     AnyMessage,
     Initiation,
@@ -28,12 +35,16 @@ from services.ingest.wire.messages import (
 from services.ingest.wire.nlri import NlriSet, describe_nlri, prefix_text
 from services.ingest.wire.notification import Notification
 from services.ingest.wire.peer import PeerHeader, PeerKey, RibView
+from services.ingest.wire.readable import describe_attributes
 from services.ingest.wire.stream import StreamDecoder
 from services.ingest.wire.update import Update
 
 __all__ = [
     "AS_SEQUENCE",
+    "EVPN",
+    "IPV4_MULTICAST",
     "IPV4_UNICAST",
+    "IPV6_MULTICAST",
     "IPV6_UNICAST",
     "AnyMessage",
     "AsPath",
@@ -60,6 +71,7 @@ __all__ = [
     "Update",
     "WireError",
     "as_path_text",
+    "describe_attributes",
     "describe_nlri",
     "family_name",
     "origin_asn",
