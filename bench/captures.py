@@ -12,18 +12,18 @@ _DATA = ROOT.parent / "shared" / "data" / "bmp"
 _LARGE = ("juniper-m320-2018-full-table.bmp.xz", "dfz2025_2peers_v4v6.bmp.gz")
 
 
-def captures() -> list[Path]:
-    """The large captures where they are at hand, else the demo's."""
-    large = [_DATA / name for name in _LARGE]
-    return large if all(path.exists() for path in large) else [ROOT / "shared/stack/demo.bmp.gz"]
-
-
 def streams(directory: Path) -> list[Path]:
     """The large captures as plain files in a directory; generated ones where none are at hand."""
     large = [_DATA / name for name in _LARGE]
     if not all(path.exists() for path in large):
         return [write(shape, directory) for shape in SHAPES]
     return [_plain(path, directory) for path in large]
+
+
+def churn(directory: Path) -> Path | None:
+    """A quarter of an hour of updates of twenty peers, as a plain file."""
+    path = _DATA / "churn_2026.bmp.gz"
+    return _plain(path, directory) if path.exists() else None
 
 
 def _plain(path: Path, directory: Path) -> Path:

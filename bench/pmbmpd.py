@@ -33,8 +33,9 @@ bmp_daemon_msglog_output: json
 
 
 class Used(NamedTuple):
-    """CPU seconds for one connection, and the largest memory."""
+    """Seconds by the clock and of CPU for one connection, and the largest memory."""
 
+    seconds: float
     cpu_seconds: float
     peak_rss_mb: int
 
@@ -51,9 +52,11 @@ def measure(directory: Path, stream: Path, *, log: bool) -> Used:
         try:
             connection = _connected(child, port)
             process = psutil.Process(child.pid)
-            before = _cpu_seconds(process)
+            before, started = _cpu_seconds(process), time.monotonic()
             play(connection, stream)
-            used = Used(_cpu_seconds(process) - before, round(process.memory_info().rss / 2**20))
+            seconds = time.monotonic() - started
+            memory = round(process.memory_info().rss / 2**20)
+            used = Used(seconds, _cpu_seconds(process) - before, memory)
         finally:
             child.send_signal(signal.SIGINT)  # it does not heed SIGTERM
     (directory / "bmp.log").unlink(missing_ok=True)

@@ -1,4 +1,6 @@
-"""Makes machine code of services/ingest/wire with mypyc: python scripts/compile_wire.py [DIRECTORY]
+"""Makes machine code of the way from octets to rows: python scripts/compile_wire.py [DIRECTORY]
+
+That is the decoder, services/ingest/wire, and services/ingest/rows, by mypyc.
 
 The extension modules go beside the sources, or into the same places below DIRECTORY, and their
 library beside the packages. Python prefers them to the sources of the same names. This needs
@@ -15,8 +17,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = Path("services/ingest/wire")
-NEVER_COMPILED = PACKAGE / "native.py"
+PACKAGES = (Path("services/ingest/wire"), Path("services/ingest/rows"))
+NEVER_COMPILED = PACKAGES[0] / "native.py"
 GROUP = "bgpilot_wire"
 """The one library that holds the code of all modules. Beside the packages, not within one: mypyc
 would take its place for theirs, and their `__path__` would lead nowhere."""
@@ -25,7 +27,9 @@ EXTENSION = sysconfig.get_config_var("EXT_SUFFIX")
 
 def sources() -> list[str]:
     """The modules to compile, as paths below ROOT."""
-    found = (path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob("*.py"))
+    found = (
+        path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py")
+    )
     return sorted(str(path) for path in found if path != NEVER_COMPILED)
 
 
@@ -65,7 +69,10 @@ def compile_into(directory: Path) -> None:
 
 def remove_from(directory: Path) -> None:
     """What an earlier build left there: a module that is gone must not be found."""
-    for path in (*(directory / PACKAGE).rglob("*.so"), *directory.glob(f"{GROUP}__*.so")):
+    for package in PACKAGES:
+        for path in (directory / package).rglob("*.so"):
+            path.unlink()
+    for path in directory.glob(f"{GROUP}__*.so"):
         path.unlink()
 
 
@@ -75,7 +82,7 @@ def main() -> None:
         sys.exit(f"nothing compiled: {missing}")
     remove_from(directory)
     compile_into(directory)
-    print(f"compiled {len(sources())} modules of {PACKAGE} into {directory}")
+    print(f"compiled {len(sources())} modules into {directory}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.compile_wire import EXTENSION, PACKAGE, sources, what_is_missing
+from scripts.compile_wire import EXTENSION, PACKAGES, sources, what_is_missing
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared"
@@ -55,10 +55,11 @@ def compiled(tmp_path: Path) -> Path:
 def test_the_compiled_decoder_passes_the_tests_of_the_plain_one(compiled: Path) -> None:
     assert modules(compiled, EXTENSION) == {Path(source).with_suffix("") for source in sources()}
     assert run(compiled, "-c", WHERE).stdout.splitlines() == [
-        str(compiled / PACKAGE / f"stream{EXTENSION}"),
-        f"['{compiled / PACKAGE / 'nlri'}']",
+        str(compiled / PACKAGES[0] / f"stream{EXTENSION}"),
+        f"['{compiled / PACKAGES[0] / 'nlri'}']",
     ]
-    tests = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/ingest/wire")
+    paths = ("tests/ingest/wire", "tests/ingest/test_rows.py")
+    tests = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *paths)
     for command in (tests, ("-m", "tests.fuzz", "--seconds", "15")):
         done = run(compiled, *command)
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr
@@ -72,5 +73,5 @@ def test_what_make_compile_left_here_is_not_older_than_its_sources() -> None:
 
 
 def modules(directory: Path, suffix: str) -> set[Path]:
-    found = (directory / PACKAGE).rglob(f"*{suffix}")
+    found = (path for package in PACKAGES for path in (directory / package).rglob(f"*{suffix}"))
     return {Path(str(path.relative_to(directory)).removesuffix(suffix)) for path in found}
