@@ -79,7 +79,6 @@ class Collector:
             patience=Patience(
                 settings.ingest_message_seconds, settings.ingest_idle_seconds or None
             ),
-            max_connections=settings.ingest_max_connections,
         )
         index, processes = share
         self._dialer = Dialer((settings.ingest_dial or ())[index::processes], self.station.serve)

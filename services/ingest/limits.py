@@ -27,7 +27,7 @@ class Admission:
         self, *, allowed: Sequence[Network] | None, connections: int, connections_of_one: int
     ) -> None:
         self._allowed = allowed
-        self._connections = connections
+        self.connections = connections
         self._connections_of_one = connections_of_one
         self._open: Counter[str] = Counter()
 
@@ -37,11 +37,13 @@ class Admission:
             ip = ipaddress.ip_address(address)
             if not any(ip in network for network in self._allowed):
                 return Refusal("not allowed", "its address is not in INGEST_ALLOWED_ROUTERS")
-        if self._open.total() >= self._connections:
-            return Refusal("too many", "INGEST_MAX_CONNECTIONS are open")
+        if self._open.total() >= self.connections:
+            return Refusal("too many", f"{self.connections} are open (INGEST_MAX_CONNECTIONS)")
         if self._open[address] >= self._connections_of_one:
             return Refusal(
-                "too many of one", "INGEST_MAX_CONNECTIONS_PER_ROUTER of this address are open"
+                "too many of one",
+                f"{self._connections_of_one} of its address are open "
+                "(INGEST_MAX_CONNECTIONS_PER_ROUTER)",
             )
         return None
 

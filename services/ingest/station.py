@@ -34,7 +34,7 @@ _OF_THE_CONNECTION = {
     errno.ENETUNREACH,
 }
 _ACCEPT_AGAIN_SECONDS = 1.0
-_OTHER_DESCRIPTORS = 100
+_OTHER_DESCRIPTORS = 50
 
 
 class Station:
@@ -47,14 +47,12 @@ class Station:
         new_connection: Callable[[str], RouterConnection],
         admission: Admission,
         patience: Patience,
-        max_connections: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._listener = listener
         self._new_connection = new_connection
         self._admission = admission
         self._patience = patience
-        self._max_connections = max_connections
         self._clock = clock
         self._seldom = Seldom()
         self._accepting: asyncio.Task[None] | None = None
@@ -87,7 +85,7 @@ class Station:
 
     async def start(self) -> None:
         """Begins to accept."""
-        _allow_descriptors(self._max_connections + _OTHER_DESCRIPTORS)
+        _leave_descriptors(self._admission)
         self._listener.setblocking(False)
         self._accepting = asyncio.create_task(self._accept())
         host, port = self._listener.getsockname()[:2]
@@ -220,12 +218,22 @@ def _close(sock: socket.socket) -> None:
     sock.close()
 
 
-def _allow_descriptors(wanted: int) -> None:
-    """Raises this process's own limit of open files as far as it may and needs to."""
+def _leave_descriptors(admission: Admission) -> None:
+    """Sees to it that connections do not take the files that the database and HTTP need.
+
+    Raises this process's own limit of open files as far as it may and needs to, and lets fewer
+    connect where that is not far enough.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = admission.connections + _OTHER_DESCRIPTORS
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
-        log.warning("fewer connections than INGEST_MAX_CONNECTIONS can be open", open_files=allowed)
+        admission.connections = max(allowed - _OTHER_DESCRIPTORS, 1)
+        log.warning(
+            "fewer connections than INGEST_MAX_CONNECTIONS can be open: raise the limit of files",
+            connections=admission.connections,
+            open_files=allowed,
+        )

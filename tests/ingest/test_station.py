@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import socket
 import struct
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -207,6 +209,29 @@ async def test_a_connection_can_be_closed_from_inside_for_a_reason(ingest: Inges
     (line,) = [line for line in logs if line["event"] == "peer_disconnected"]
     assert line["reason"] == "it has a newer connection"
     assert line["messages"] == 2
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "connections", "left"),
+    [(200, 4096, 100, 100), (200, 4096, 1000, 1000), (200, 300, 1000, 250)],
+    ids=["enough files", "more are asked for", "there are no more"],
+)
+def test_connections_leave_files_for_the_database_and_http(
+    soft: int, hard: int, connections: int, left: int
+) -> None:
+    """In a process of its own, since a limit that was lowered stays so."""
+    code = f"""
+import resource
+from services.ingest.limits import Admission
+from services.ingest.station import _leave_descriptors
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+limits = Admission(allowed=None, connections={connections}, connections_of_one=1)
+_leave_descriptors(limits)
+print(limits.connections, *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    files = max(soft, left + 50)
+    assert done.stdout.splitlines()[-1] == f"{left} {files} {hard}"
 
 
 async def test_a_message_in_single_bytes_is_understood(ingest: Ingest) -> None:
