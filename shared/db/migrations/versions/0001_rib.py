@@ -103,6 +103,16 @@ CREATE TABLE rib.peer_rib (
     complete_at   timestamptz,
     UNIQUE (peer_id, family, view, has_path_ids)
 );
+
+-- The last value of each statistic that a router reports of a peer (RFC 7854 section 4.8).
+CREATE TABLE rib.peer_statistic (
+    at      timestamptz NOT NULL,                   -- when it reached us
+    peer_id int4 NOT NULL REFERENCES rib.peer,
+    type    int4 NOT NULL,
+    family  int4,                                   -- NULL: not of one family
+    value   numeric(20) NOT NULL,                   -- 64 bits without a sign
+    UNIQUE NULLS NOT DISTINCT (peer_id, type, family)
+);
 """
 
 _DICTIONARIES = """
