@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from services.ingest import metrics
 from services.ingest.known import Known
-from services.ingest.latest import Latest
+from services.ingest.latest import Table
 from services.ingest.quirks import path_as_received
 from services.ingest.rows.attributes import attribute_id, attribute_row
 from services.ingest.rows.events import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.ingest.changes import Change
+    from services.ingest.flow import Count, PeerFlow
     from services.ingest.latest import Key
     from services.ingest.registry import PeerSession, Rib
     from services.ingest.wire import NlriSet, PathAttributes, RibView, Update
@@ -45,24 +46,6 @@ KNOWN_NLRI = 100_000
 _SEQ_BITS = 40
 
 
-class Table:
-    """The events of a batch that go to one table of the history, and what they leave."""
-
-    __slots__ = ("events", "latest")
-
-    def __init__(self) -> None:
-        self.events: list[bytes] = []
-        self.latest: dict[int, Latest] = {}
-        """By RIB."""
-
-    def add(self, rib_id: int, keys: list[Key], rows: list[bytes]) -> None:
-        """Adds events of one RIB, in order."""
-        if (latest := self.latest.get(rib_id)) is None:
-            latest = self.latest[rib_id] = Latest()
-        latest.add(keys, rows)
-        self.events += rows
-
-
 class Batch:
     """Rows that are committed together, all or nothing."""
 
@@ -70,11 +53,13 @@ class Batch:
         "after_routes",
         "attributes",
         "before_routes",
+        "counts",
         "last_seq",
         "nlri",
         "nlri_routes",
         "number",
         "opened",
+        "reads",
         "received",
         "routes",
         "settled",
@@ -91,10 +76,36 @@ class Batch:
         self.after_routes: list[Change] = []
         self.settled: set[int] = set()
         """Peers of which no more may be said in this batch: what is after its routes is last."""
+        self.reads: dict[float, int] = {}
+        """When its UPDATEs were read from sockets, and how many at each of these times."""
+        self.counts: dict[Count, int] = {}
+        """How many of its routes are whose."""
         self.attributes: list[bytes] = []
         self.nlri: list[bytes] = []
         self.routes = Table()
         self.nlri_routes = Table()
+
+    @property
+    def octets(self) -> int:
+        """How much its routes' rows take."""
+        return self.routes.octets + self.nlri_routes.octets
+
+    def count(self, flow: PeerFlow, routes: NlriSet) -> Count:
+        """Counts these routes as in it; gives the count of all of their peer and family."""
+        whose = flow.of(routes.family)
+        self.counts[whose] = self.counts.get(whose, 0) + len(routes.nlri)
+        return whose
+
+    def note_read(self, at: float) -> None:
+        """One more UPDATE, which was read from the socket at this time."""
+        self.reads[at] = self.reads.get(at, 0) + 1
+
+    def note_committed(self, now: float) -> None:
+        """Tells those who count that it is in the current RIB."""
+        for whose, routes in self.counts.items():
+            whose.committed += routes
+        for read_at, updates in self.reads.items():
+            metrics.LAG_SECONDS.observe(now - read_at, updates)
 
     @property
     def size(self) -> int:
@@ -140,6 +151,11 @@ class Batcher:
         """Routes that are not yet committed."""
 
     @property
+    def pending_octets(self) -> int:
+        """What the routes take that are not yet committed."""
+        return self._open.octets + sum(batch.octets for batch in self._sealed)
+
+    @property
     def is_idle(self) -> bool:
         """Whether everything that was added is committed."""
         return not self._sealed and self._open.is_empty
@@ -161,23 +177,29 @@ class Batcher:
         update: Update,
         time_us: int,
         router_time_us: int,
+        *,
+        read_at: float | None = None,
     ) -> None:
         """Adds the routes of one UPDATE, in the order in which RFC 4271 has them take effect.
 
-        The peer must have a RIB for each of its families.
+        The peer must have a RIB for each of its families. `read_at` is when it was read from the
+        socket, by the clock; now if not given.
         """
         if peer.peer_id in self._open.settled:
             self._seal()
-        seq = self.next_seq()
+        batch, seq = self._opened(), self.next_seq()
         arrival = Arrival(seq, time_us, router_time_us)
         for routes in update.withdrawn:
+            batch.count(peer.flow, routes).withdrawn += len(routes.nlri)
             self._add(peer, peer.rib(view, routes), routes, arrival, None)
         for routes in update.announced:
             if routes.attributes is not None:
                 attr_id = self._attribute_id(peer, view, routes.attributes, time_us)
+                batch.count(peer.flow, routes).announced += len(routes.nlri)
                 self._add(peer, peer.rib(view, routes), routes, arrival, attr_id)
-        self._opened().last_seq = seq
-        if self._open.size >= self._rows:
+        batch.last_seq = seq
+        batch.note_read(self._clock() if read_at is None else read_at)
+        if batch.size >= self._rows:
             self._seal()
 
     def add_change(self, change: Change) -> None:
@@ -198,9 +220,21 @@ class Batcher:
         """Notes that a router is alive."""
         self._opened().received[router_id] = time_us
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more should be added for now."""
+        return len(self._sealed) >= self._queue_batches
+
     async def wait_for_room(self) -> None:
         """Returns at once, or as soon as the writer has caught up."""
-        await self._room.wait()
+        if not self.is_full:
+            return
+        metrics.HELD_UP.inc()
+        began = self._clock()
+        try:
+            await self._room.wait()
+        finally:
+            metrics.HELD_UP_SECONDS.inc(self._clock() - began)
 
     # ---- what the writer calls
 
@@ -224,6 +258,7 @@ class Batcher:
             raise RuntimeError("batches are committed in order")
         self._taken -= 1
         self.pending_routes -= batch.size
+        batch.note_committed(self._clock())
         if len(self._sealed) < self._queue_batches:
             self._room.set()
         metrics.QUEUE_BATCHES.set(len(self._sealed))
@@ -263,7 +298,6 @@ class Batcher:
         if rib.replaces is not None:
             self._add(peer, rib.replaces, routes, arrival, None)
         self.pending_routes += len(rows)
-        metrics.routes(routes.family, attr_id is None).inc(len(rows))
 
     def _attribute_id(
         self, peer: PeerSession, view: RibView, attributes: PathAttributes, time_us: int
@@ -293,6 +327,8 @@ class Batcher:
         return self._clock() - self._open.opened
 
     def _seal(self) -> None:
+        for whose in self._open.counts:
+            whose.publish()
         self._sealed.append(self._open)
         self._open = Batch(self._open.number + 1, self._clock())
         if len(self._sealed) >= self._queue_batches:

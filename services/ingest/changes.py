@@ -117,6 +117,22 @@ class TableComplete(_OfPeer):
     is_expired: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsReported(_OfPeer):
+    """A Statistics Report (RFC 7854 4.8): only the last value of each statistic is kept."""
+
+    is_after_routes: ClassVar[bool] = False
+
+    values: dict[tuple[int, int | None], int]
+    """By type and, where it is of one, family."""
+
+
 Change = (
-    RouterConnected | RouterNamed | RouterDisconnected | PeerCameUp | PeerWentDown | TableComplete
+    RouterConnected
+    | RouterNamed
+    | RouterDisconnected
+    | PeerCameUp
+    | PeerWentDown
+    | TableComplete
+    | StatisticsReported
 )

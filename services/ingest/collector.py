@@ -15,6 +15,8 @@ from services.ingest.batch import Batcher
 from services.ingest.connection import RouterConnection
 from services.ingest.database import await_schema
 from services.ingest.dialer import Dialer
+from services.ingest.faults import Faults
+from services.ingest.flow import Flows
 from services.ingest.keeper import Keeper
 from services.ingest.limits import Admission, Patience
 from services.ingest.registry import Registry
@@ -35,6 +37,7 @@ _FLUSH_SECONDS = 30.0
 """At the stop: to hand on and to write what was read."""
 _GIVE_UP_SECONDS = 5.0
 _EXPIRE_SECONDS = 1.0
+_REPORT_SECONDS = 10.0
 
 
 class Collector:
@@ -84,10 +87,13 @@ class Collector:
         self._dialer = Dialer((settings.ingest_dial or ())[index::processes], self.station.serve)
         self._registry = Registry(settings.database_url)
         self._connection_ids = count(1)
+        self.flows = Flows()
+        self._faults = Faults()
         self._now_us = steady_us(time.time_ns)
         self._task: asyncio.Task[None] | None = None
         self._waiting_for: str | None = "starting"
         metrics.PENDING.set_function(lambda: self.batcher.pending_routes)
+        metrics.PENDING_BYTES.set_function(lambda: self.batcher.pending_octets)
 
     def start(self) -> None:
         """Begins to work, as soon as the database is there."""
@@ -159,10 +165,12 @@ class Collector:
         writer_id = await self._keeper.start()
         self.batcher.number_for(writer_id)
         await self.writer.connect(writer_id)
+        await self._registry.load()
         await self.station.start()
         self._dialer.start()
         self._waiting_for = None
-        keeping = [asyncio.create_task(self._keeper.run()), asyncio.create_task(self._expire())]
+        tasks = (self._keeper.run(), self._expire(), self._report())
+        keeping = [asyncio.create_task(task) for task in tasks]
         for task in keeping:
             task.add_done_callback(self._note_end)
         try:
@@ -178,6 +186,17 @@ class Collector:
             await asyncio.sleep(_EXPIRE_SECONDS)
             for connection in self.station.open_connections():
                 connection.expire()
+
+    async def _report(self) -> None:
+        began = time.monotonic()
+        try:
+            while True:
+                await asyncio.sleep(_REPORT_SECONDS)
+                now = time.monotonic()
+                self.flows.report(now - began)
+                began = now
+        finally:
+            self.flows.report(time.monotonic() - began)
 
     def _close_taken_over(self, peer_ids: set[int]) -> None:
         for connection in self.station.open_connections():
@@ -218,6 +237,8 @@ class Collector:
             now_us=self._now_us,
             clock=time.monotonic,
             complete_seconds=self._settings.ingest_table_seconds,
+            flows=self.flows,
+            faults=self._faults,
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
+import logging
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,21 +15,25 @@ from services.ingest.changes import (
     RouterConnected,
     RouterDisconnected,
     RouterNamed,
+    StatisticsReported,
     TableComplete,
 )
+from services.ingest.facts import came_up, ip_text, statistics_of
+from services.ingest.faults import Faults
+from services.ingest.filters import message_type
+from services.ingest.flow import ConnectionFlow, Flows
 from services.ingest.quirks import own_asn_in_front
 from services.ingest.wire import (
     AnyMessage,
     Initiation,
-    MalformedMessage,
     PeerDown,
     PeerHeader,
     PeerKey,
     PeerUp,
     RouteMonitoring,
+    StatisticsReport,
     StreamDecoder,
     Termination,
-    family_name,
 )
 
 if TYPE_CHECKING:
@@ -37,13 +41,13 @@ if TYPE_CHECKING:
 
     from services.ingest.batch import Batcher
     from services.ingest.registry import PeerSession, Registry
-    from services.ingest.wire import Open, RibView
+    from services.ingest.wire import RibView
 
 log = structlog.get_logger(__name__)
 
-_HEX_BYTES = 256
-# RFC 7911 4.
-_ADD_PATH = {1: "receive", 2: "send", 3: "both"}
+# The longest Route Monitoring that RFC 4271 4.1 allows.
+_DUMP_BYTES = 6 + 42 + 4096
+_levels = logging.getLogger(__name__)
 
 
 class RouterConnection:
@@ -64,16 +68,22 @@ class RouterConnection:
         now_us: Callable[[], int],
         clock: Callable[[], float],
         complete_seconds: float,
+        flows: Flows | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.address = address
         self._connection_id = connection_id
         self.messages = 0
+        self._other_messages = 0
         self._registry = registry
         self._batcher = batcher
         self._decoder = StreamDecoder(max_message=max_message)
         self._now_us = now_us
         self._clock = clock
         self._complete_seconds = complete_seconds
+        self._flows = flows or Flows()
+        self._flow = ConnectionFlow(address)
+        self._faults = faults or Faults()
         self._router_id: int | None = None
         self._sys_descr: str | None = None
         self._peers: dict[PeerKey, PeerSession] = {}
@@ -81,22 +91,40 @@ class RouterConnection:
 
     async def receive(self, data: bytes) -> None:
         """Takes the next bytes of the stream; returns when all they complete is handed on."""
-        time_us = self._now_us()
+        before = self.messages - self._other_messages
+        try:
+            await self._take(data)
+        finally:
+            monitoring = self.messages - self._other_messages
+            metrics.MESSAGES.labels("RouteMonitoring").inc(monitoring - before)
+            self._flow.messages = self.messages
+
+    async def _take(self, data: bytes) -> None:
+        time_us, read_at = self._now_us(), self._clock()
+        is_debugging = _levels.isEnabledFor(logging.DEBUG)
         for message in self._decoder.feed(data):
             if self._router_id is None:
                 await self._begin(time_us)
             self.messages += 1
-            metrics.messages(type(message).__name__).inc()
+            if is_debugging:
+                self._dump(message)
             if type(message) is RouteMonitoring:
-                await self._add_routes(message, time_us)
+                if message.update.errors:
+                    self._note_faults(message)
+                await self._add_routes(message, time_us, read_at)
             else:
+                self._other_messages += 1
+                metrics.MESSAGES.labels(type(message).__name__).inc()
+                self._note_faults(message)
                 await self._handle(message, time_us)
-            await self._batcher.wait_for_room()
+            if self._batcher.is_full:
+                await self._batcher.wait_for_room()
         if self._router_id is not None:
             self._batcher.heard(self._router_id, time_us)
 
     def end(self, reason: str) -> None:
         """The connection is over: its sessions are lost to us."""
+        self._flow.end()
         if (rest := self._decoder.close()) is not None:
             self._log.warning("connection ended inside a message", error=str(rest))
         if self._router_id is not None:
@@ -111,6 +139,11 @@ class RouterConnection:
                     sessions=sessions,
                 )
             )
+
+    @property
+    def bgp_id(self) -> str | None:
+        """The router's BGP identifier in its last OPEN that we know of."""
+        return self._registry.bgp_ids.get(self.address)
 
     def feeds(self, peer_ids: set[int]) -> bool:
         """Whether one of these peers has a session on this connection."""
@@ -132,6 +165,7 @@ class RouterConnection:
         # Not on connect: a port scan would leave routers behind.
         self._router_id = await self._registry.router(self.address)
         self._registry.join(self._router_id, self._peers)
+        self._flows.add(self._flow)
         self._batcher.add_change(
             RouterConnected(
                 seq=self._batcher.next_seq(),
@@ -140,18 +174,24 @@ class RouterConnection:
                 connection_id=self._connection_id,
             )
         )
+        # In the words of RFC 7854 the router is the peer of our BMP session.
+        self._log.info(f"BMP peer {self.address} has established a session", router_id=self.bgp_id)
 
-    async def _add_routes(self, message: RouteMonitoring, time_us: int) -> None:
+    def _dump(self, message: AnyMessage) -> None:
+        octets = self._decoder.octets_of(message)
+        self._log.debug(
+            "bmp_message_received",
+            message_type=message_type(message),
+            stream_offset=message.offset,
+            length=message.length,
+            data_hex=octets[:_DUMP_BYTES].hex(),
+        )
+
+    def _note_faults(self, message: AnyMessage) -> None:
+        self._faults.note(self.address, message, lambda: self._decoder.octets_of(message))
+
+    async def _add_routes(self, message: RouteMonitoring, time_us: int, read_at: float) -> None:
         update = message.update
-        for error in update.errors:
-            metrics.MALFORMED.labels("RouteMonitoring").inc()
-            self._log.warning(
-                "malformed update",
-                peer=message.peer.address_text,
-                error=str(error),
-                approach=error.approach and error.approach.label,
-                attribute=error.attribute,
-            )
         peer = self._peers.get(message.peer.key)
         if peer is None:
             if not update.announced:
@@ -165,7 +205,7 @@ class RouterConnection:
         if update.end_of_rib is not None:
             self._complete(peer, update.end_of_rib, view, time_us, router_time_us or None)
         else:
-            self._batcher.add_update(peer, view, update, time_us, router_time_us)
+            self._batcher.add_update(peer, view, update, time_us, router_time_us, read_at=read_at)
 
     def _complete(
         self,
@@ -198,24 +238,26 @@ class RouterConnection:
                 time_us=time_us,
                 router_time_us=header.timestamp_us or None,
                 asn=header.asn,
-                bgp_id=_ip(header.bgp_id),
+                bgp_id=ip_text(header.bgp_id),
                 is_inferred=True,
             )
         )
-        self._log.info("peer inferred: routes without a peer up", peer=header.address_text)
+        self._log.info(
+            "BGP peer up", peer=header.address_text, asn=header.asn, inferred="routes, no peer up"
+        )
         return peer
 
     async def _new_session(self, header: PeerHeader, *, is_inferred: bool) -> PeerSession:
         assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
         peer = await self._registry.session(self._router_id, header, is_inferred=is_inferred)
         peer.complete_by = self._clock() + self._complete_seconds
+        peer.flow = self._flow.peer(header)
         self._peers[header.key] = peer
         return peer
 
     @singledispatchmethod
     async def _handle(self, message: AnyMessage, time_us: int) -> None:
-        """Statistics, mirrored and unknown messages: counted, and shown when debugging."""
-        self._log.debug("message", type=type(message).__name__, time_us=time_us)
+        """Mirrored, malformed and unknown messages say nothing about routes that is kept."""
 
     @_handle.register(Initiation)
     async def _(self, message: Initiation, time_us: int) -> None:
@@ -248,28 +290,11 @@ class RouterConnection:
         peer.is_inferred = False
         peer.ends = ends
         peer.own_asn = own_asn_in_front(self._sys_descr, message)
-        received = message.received_open
-        self._batcher.add_change(
-            PeerCameUp(
-                seq=self._batcher.next_seq(),
-                peer_id=peer.peer_id,
-                session=peer.session,
-                time_us=time_us,
-                router_time_us=header.timestamp_us or None,
-                asn=header.asn,
-                bgp_id=_ip(header.bgp_id),
-                is_inferred=False,
-                table_name=message.table_name,
-                local_asn=message.sent_open.asn if message.sent_open else None,
-                local_bgp_id=_ip(message.sent_open.bgp_id) if message.sent_open else None,
-                local_address=_ip(message.local_address),
-                local_port=message.local_port,
-                remote_port=message.remote_port,
-                hold_time=received.hold_time if received else None,
-                capabilities=_capabilities(received) if received else {},
-            )
-        )
-        self._log.info(f"BMP peer {header.address_text} has established a session", asn=header.asn)
+        change = came_up(message, peer, seq=self._batcher.next_seq(), time_us=time_us)
+        self._batcher.add_change(change)
+        if change.local_bgp_id is not None:
+            self._registry.bgp_ids[self.address] = change.local_bgp_id
+        self._log.info("BGP peer up", peer=header.address_text, asn=header.asn)
 
     @_handle.register(PeerDown)
     async def _(self, message: PeerDown, time_us: int) -> None:
@@ -279,9 +304,10 @@ class RouterConnection:
             # FRR says so of every configured peer that was never up.
             self._log.debug("peer down for a peer that was not up", peer=header.address_text)
             return
-        self._go_down(peer, header, time_us, message.reason, message.reason_text)
+        reason = message.reason_text
+        self._go_down(peer, header, time_us, message.reason, reason)
         self._log.info(
-            "peer down", peer=header.address_text, code=message.reason, reason=message.reason_text
+            "BGP peer down", peer=header.address_text, code=message.reason, reason=reason
         )
 
     def _go_down(
@@ -303,29 +329,17 @@ class RouterConnection:
     async def _(self, message: Termination, time_us: int) -> None:
         self._log.info("router ends the connection", reason=message.reason_text, time_us=time_us)
 
-    @_handle.register(MalformedMessage)
-    async def _(self, message: MalformedMessage, time_us: int) -> None:
-        metrics.MALFORMED.labels(str(message.type)).inc()
-        self._log.error(
-            "malformed message",
-            error=str(message.error),
-            offset=message.offset,
-            data_hex=message.frame[:_HEX_BYTES].hex(),
-            time_us=time_us,
-        )
-
-
-def _capabilities(message: Open) -> dict[str, Any]:
-    """What the peer can do (RFC 5492): what we read of it by name, and every one by its code."""
-    return {
-        "families": [family_name(family) for family in message.families],
-        "add_path": {
-            family_name(family): _ADD_PATH.get(mode, str(mode))
-            for family, mode in message.add_path.items()
-        },
-        "codes": [{"code": code, "value": value.hex()} for code, value in message.capabilities],
-    }
-
-
-def _ip(address: bytes) -> str:
-    return str(ipaddress.ip_address(address))
+    @_handle.register(StatisticsReport)
+    async def _(self, message: StatisticsReport, time_us: int) -> None:
+        peer = self._peers.get(message.peer.key)
+        if peer is not None and (values := statistics_of(message)):
+            self._batcher.add_change(
+                StatisticsReported(
+                    seq=self._batcher.next_seq(),
+                    peer_id=peer.peer_id,
+                    session=peer.session,
+                    time_us=time_us,
+                    router_time_us=message.peer.timestamp_us or None,
+                    values=values,
+                )
+            )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import asyncpg
 import structlog
 
+from services.ingest import metrics
 from shared.db import errors
 from shared.db.engine import CONNECT_SECONDS, describe, plain_url
 from shared.db.migrate import migrate
@@ -71,6 +72,7 @@ class Database:
         self._on_connect = on_connect
         self._conn: Conn | None = None
         self._lock = asyncio.Lock()
+        self._away_at: float | None = None
         self.reason: str | None = "not connected yet"
 
     async def run(
@@ -95,10 +97,12 @@ class Database:
                     if not errors.is_away(error):
                         raise
                     self._note_away(error)
+                    metrics.RETRIES.labels(self._application).inc()
                     if on_retry is not None:
                         on_retry()
                 else:
                     self.reason = None
+                    self._count_away(None)
                     return result
                 await backoff.wait()
 
@@ -128,10 +132,18 @@ class Database:
             self._conn = None
 
     def _note_away(self, error: Exception) -> None:
+        self._count_away(asyncio.get_running_loop().time())
         reason = errors.reason(error)
         if self.reason != reason:
             log.warning("database away, trying again", database=describe(self._url), reason=reason)
         self.reason = reason
+
+    def _count_away(self, at: float | None) -> None:
+        """Counts the time since it was last found away; it is so at `at`, None: not any more."""
+        if self._away_at is not None:
+            now = asyncio.get_running_loop().time()
+            metrics.AWAY_SECONDS.labels(self._application).inc(now - self._away_at)
+        self._away_at = at
 
 
 async def _in_transaction(conn: Conn, work: Callable[[Conn], Awaitable[Result]]) -> Result:

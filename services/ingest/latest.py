@@ -41,3 +41,24 @@ class Latest:
     def repeated(self) -> Iterator[list[bytes]]:
         """The events, in order, of each route that has more than one."""
         yield from self._repeated.values()
+
+
+class Table:
+    """The events of a batch that go to one table of the history, and what they leave."""
+
+    __slots__ = ("events", "latest", "octets")
+
+    def __init__(self) -> None:
+        self.octets = 0
+        """Of the events, taking those of one UPDATE to be as long as its last."""
+        self.events: list[bytes] = []
+        self.latest: dict[int, Latest] = {}
+        """By RIB."""
+
+    def add(self, rib_id: int, keys: list[Key], rows: list[bytes]) -> None:
+        """Adds events of one RIB, in order."""
+        if (latest := self.latest.get(rib_id)) is None:
+            latest = self.latest[rib_id] = Latest()
+        latest.add(keys, rows)
+        self.events += rows
+        self.octets += len(rows) * len(rows[-1])

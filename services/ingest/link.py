@@ -127,7 +127,12 @@ class Link:
     async def _take(self, data: bytes) -> None:
         if not self.received_bytes and _begins_like_bmp(data):
             self._is_router = True
-            log.info("peer_connected", peer=self._address, dialled=self._is_dialled)
+            log.info(
+                "peer_connected",
+                peer=self._address,
+                router_id=self._connection.bgp_id,
+                dialled=self._is_dialled,
+            )
         self.received_bytes += len(data)
         metrics.BYTES.inc(len(data))
         before = self._connection.messages
@@ -136,6 +141,7 @@ class Link:
 
     def _end(self, reason: str, seconds: float) -> None:
         figures: dict[str, Any] = {
+            "router_id": self._connection.bgp_id,
             "reason": reason,
             "duration_seconds": round(seconds, 3),
             "received_bytes": self.received_bytes,

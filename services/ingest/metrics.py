@@ -6,7 +6,8 @@ from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.ingest.wire import family_name
+from services.ingest.histogram import CountedHistogram
+from services.ingest.wire.readable import attribute_name
 
 CONNECTIONS = Gauge("bgpilot_ingest_connections", "BMP connections open now")
 REFUSED = Counter(
@@ -24,7 +25,11 @@ WORKER_ENDS = Counter(
 )
 BYTES = Counter("bgpilot_ingest_bytes_total", "Bytes read from routers")
 MESSAGES = Counter("bgpilot_ingest_messages_total", "BMP messages decoded", ["type"])
-MALFORMED = Counter("bgpilot_ingest_malformed_total", "Messages or UPDATEs with an error", ["type"])
+MALFORMED = Counter(
+    "bgpilot_ingest_malformed_total",
+    "Errors in BMP messages and the BGP messages in them",
+    ["type", "approach", "attribute"],
+)
 FRAMING_ERRORS = Counter(
     "bgpilot_ingest_framing_errors_total", "Connections closed because they do not speak BMP"
 )
@@ -36,18 +41,42 @@ OWN_ASN_REMOVED = Counter(
 )
 PENDING = Gauge("bgpilot_ingest_pending_routes", "Routes decoded and not yet committed")
 COMMITTED = Counter("bgpilot_ingest_committed_total", "Routes committed")
+PENDING_BYTES = Gauge(
+    "bgpilot_ingest_pending_bytes", "Bytes of rows of routes that are not yet committed"
+)
 QUEUE_BATCHES = Gauge("bgpilot_ingest_queue_batches", "Full batches that wait for the database")
 BATCHES = Counter("bgpilot_ingest_batches_total", "Batches committed")
 BATCH_SECONDS = Histogram(
     "bgpilot_ingest_batch_seconds", "Time to write and commit a batch", ["stage"]
 )
-LAG_SECONDS = Histogram(
+BATCH_ROUTES = Histogram(
+    "bgpilot_ingest_batch_routes",
+    "Routes in a batch",
+    buckets=(1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000, 100_000),
+)
+LAG_SECONDS = CountedHistogram(
     "bgpilot_ingest_lag_seconds",
-    "From the first row of a batch to its commit",
-    buckets=(0.1, 0.25, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300),
+    "UPDATEs by the time from the socket to the commit in the current RIB",
+    (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.5, 2, 5, 10, 30, 60, 300),
+)
+HELD_UP = Counter(
+    "bgpilot_ingest_held_up_total", "Times that a router was made to wait for the database"
+)
+HELD_UP_SECONDS = Counter(
+    "bgpilot_ingest_held_up_seconds_total", "How long routers were made to wait, added up"
 )
 RETRIES = Counter(
-    "bgpilot_ingest_retries_total", "Batches tried again: the database was away", ["stage"]
+    "bgpilot_ingest_database_retries_total",
+    "Transactions tried again: the database was away",
+    ["connection"],
+)
+AWAY_SECONDS = Counter(
+    "bgpilot_ingest_database_away_seconds_total",
+    "How long the database could not be used",
+    ["connection"],
+)
+KEEPER_FAILURES = Counter(
+    "bgpilot_ingest_keeper_failures_total", "Housekeeping in the store that failed", ["task"]
 )
 FOUND_COMMITTED = Counter(
     "bgpilot_ingest_found_committed_total",
@@ -61,12 +90,7 @@ LATE = Counter(
 
 
 @cache
-def routes(family: int, is_withdrawn: bool) -> Counter:
-    """The counter of this family's routes; to look one up by its label costs as much as a route."""
-    return (WITHDRAWN if is_withdrawn else ANNOUNCED).labels(family_name(family))
-
-
-@cache
-def messages(kind: str) -> Counter:
-    """The counter of this kind of BMP message."""
-    return MESSAGES.labels(kind)
+def malformed(kind: str, approach: str | None, attribute: int | None) -> Counter:
+    """The counter of errors of this class: an attribute that no RFC here names is `other`."""
+    name = "none" if attribute is None else attribute_name(attribute) or "other"
+    return MALFORMED.labels(kind, approach or "none", name)

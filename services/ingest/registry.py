@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.ingest.database import Database
+from services.ingest.flow import PeerFlow
 from services.ingest.repository import identities
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class PeerSession:
     complete_by: float | None = None
     """The loop's time at which its tables count as complete; None once they do."""
     ribs: dict[_RibKey, Rib] = field(default_factory=dict)
+    flow: PeerFlow = field(default_factory=PeerFlow)
+    """Its peer's, whose routes are counted."""
 
     def has_rib(self, view: RibView, routes: NlriSet) -> bool:
         """Whether the RIB of these routes is registered."""
@@ -76,6 +79,12 @@ class Registry:
     def __init__(self, url: SecretStr) -> None:
         self._database = Database(url, application="bgpilot ingest registry")
         self._open: dict[int, list[Sessions]] = {}
+        self.bgp_ids: dict[str, str] = {}
+        """BGP identifiers of routers, by address: for people, who know routers by them."""
+
+    async def load(self) -> None:
+        """Learns what the store knows already."""
+        self.bgp_ids |= await self._database.run(identities.bgp_ids)
 
     async def router(self, address: str) -> int:
         """The id of the router with this address."""

@@ -91,7 +91,6 @@ class StageWriter:
 
     def _note_retry(self) -> None:
         self._in_doubt = True
-        metrics.RETRIES.labels(self._stage).inc()
 
     async def _prepare(self, conn: Conn) -> None:
         if self._writer_id:
@@ -162,7 +161,7 @@ class Writer:
             self.committed_routes += batch.size
             metrics.BATCHES.inc()
             metrics.COMMITTED.inc(batch.size)
-            metrics.LAG_SECONDS.observe(self._clock() - batch.opened)
+            metrics.BATCH_ROUTES.observe(batch.size)
             log.debug("batch committed", batch=batch.number, routes=batch.size)
 
     async def _write_current(self, conn: Conn, writer_id: int, batch: Batch) -> None:

@@ -30,6 +30,7 @@ class Noted:
 
     def __init__(self, name: str, notes: list[tuple[str, int]]) -> None:
         self.address = name
+        self.bgp_id: str | None = None
         self.messages = 0
         self.ended_with: list[str] = []
         self.error: Exception | None = None

@@ -13,6 +13,7 @@ from services.ingest.changes import (
     RouterConnected,
     RouterDisconnected,
     RouterNamed,
+    StatisticsReported,
     TableComplete,
 )
 from services.ingest.repository.copying import note_batch
@@ -179,4 +180,26 @@ async def _(change: TableComplete, conn: Conn, _writer_id: int) -> None:
         moment(change.time_us),
         change.family,
         change.view,
+    )
+
+
+@_apply.register(StatisticsReported)
+async def _(change: StatisticsReported, conn: Conn, _writer_id: int) -> None:
+    # In the order of the key, so that two writers never wait for each other. As text: a gauge
+    # has 64 bits without a sign.
+    places = sorted(change.values, key=lambda place: (place[0], place[1] or 0))
+    await conn.execute(
+        """
+        INSERT INTO rib.peer_statistic AS s (peer_id, type, family, value, at)
+        SELECT $1, type, family, value::numeric, $5
+          FROM unnest($2::int4[], $3::int4[], $4::text[]) AS reported(type, family, value)
+            ON CONFLICT (peer_id, type, family) DO UPDATE
+           SET value = EXCLUDED.value, at = EXCLUDED.at
+         WHERE s.at <= EXCLUDED.at
+        """,
+        change.peer_id,
+        [kind for kind, _ in places],
+        [family for _, family in places],
+        [str(change.values[place]) for place in places],
+        moment(change.time_us),
     )

@@ -101,6 +101,14 @@ async def register_router(conn: Conn, address: str) -> int:
     return int(found)
 
 
+async def bgp_ids(conn: Conn) -> dict[str, str]:
+    """The BGP identifiers of routers that we have heard of, by address."""
+    rows = await conn.fetch(
+        "SELECT host(address), host(bgp_id) FROM rib.router WHERE bgp_id IS NOT NULL"
+    )
+    return dict(rows)
+
+
 async def register_session(
     conn: Conn, router_id: int, peer_type: int, distinguisher: str, address: str, asn: int
 ) -> tuple[int, int]:

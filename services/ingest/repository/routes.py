@@ -15,8 +15,8 @@ from services.ingest.rows.repeats import REPEAT_COLUMNS, repeat_row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.ingest.batch import Table
     from services.ingest.database import Conn
+    from services.ingest.latest import Table
 
 CHURN_MINUTES = 5
 

@@ -103,6 +103,11 @@ class StreamDecoder:
         """How many decoded attribute sets are held."""
         return len(self._attributes)
 
+    def octets_of(self, message: AnyMessage) -> bytes:
+        """The octets of the message that was taken last."""
+        start = message.offset - self._base
+        return self._buffer[start : start + message.length]
+
     def feed(self, data: bytes) -> Iterator[AnyMessage]:
         """The messages that `data` completes, decoded as they are taken.
 
