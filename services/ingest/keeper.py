@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.ingest import metrics
 from services.ingest.database import Database
 from services.ingest.repository import identities, partitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from pydantic import SecretStr
 
@@ -69,9 +70,9 @@ class Keeper:
             if now - before > ALIVE_SECONDS:
                 alive_since = now  # the database was away, and nobody could say that he lives
             if now - alive_since > DEAD_SECONDS:
-                await self._clear_up()
+                await self._attempt("clear_up", self._clear_up)
             if now - partitioned > PARTITION_SECONDS:
-                await self._database.run(partitions.make_ahead)
+                await self._attempt("partitions", self._make_partitions)
                 partitioned = now
 
     async def end(self) -> None:
@@ -82,6 +83,17 @@ class Keeper:
 
     async def _keep_alive(self, conn: Conn) -> bool:
         return await identities.keep_alive(conn, self._writer_id)
+
+    async def _attempt(self, task: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Does what can wait for the next time: weeks of partitions are there already."""
+        try:
+            await work()
+        except Exception:
+            metrics.KEEPER_FAILURES.labels(task).inc()
+            log.exception("housekeeping in the store failed", task=task)
+
+    async def _make_partitions(self) -> None:
+        await self._database.run(partitions.make_ahead)
 
     async def _clear_up(self) -> None:
         await self._database.run(lambda conn: identities.bury_silent(conn, DEAD_SECONDS))
