@@ -23,7 +23,7 @@ def server_settings(
         "unix_socket_directories": str(socket_directory),
         "unix_socket_permissions": "0700",
         "max_connections": "100",
-        "shared_buffers": f"{_clamp(memory // 16, 128 * _MIB, 512 * _MIB) // _MIB}MB",
+        "shared_buffers": f"{_clamp(memory // 16, 128 * _MIB, 2048 * _MIB) // _MIB}MB",
         "effective_cache_size": f"{memory // 2 // _MIB}MB",
         "work_mem": "16MB",
         "maintenance_work_mem": "128MB",

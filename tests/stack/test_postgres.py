@@ -238,7 +238,7 @@ def test_an_ordinary_user_runs_it_as_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("memory", "buffers"), [(512 * MIB, "128MB"), (4096 * MIB, "256MB"), (65536 * MIB, "512MB")]
+    ("memory", "buffers"), [(512 * MIB, "128MB"), (4096 * MIB, "256MB"), (65536 * MIB, "2048MB")]
 )
 def test_shared_buffers_follow_the_memory(memory: int, buffers: str) -> None:
     settings = server_settings(Path("/run"), memory=memory, has_lz4=True)
