@@ -13,6 +13,7 @@ from services.ingest.endpoints import api as ingest_api
 from services.ingest.settings import IngestSettings
 from services.routes.endpoints import api as routes_api
 from services.routes.settings import RoutesSettings
+from shared.db.layout import LayoutSettings
 from shared.stack.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SETTINGS: tuple[type[Settings], ...] = (
     RoutesSettings,
     GatewaySettings,
     StackSettings,
+    LayoutSettings,
 )
 VARIABLES = {name.upper(): field for kind in SETTINGS for name, field in kind.model_fields.items()}
 EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))

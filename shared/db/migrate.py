@@ -18,12 +18,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from shared.db.engine import create_engine
+from shared.db.layout import LayoutSettings
 from shared.errors import UserError
+from shared.settings import load
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from shared.db.layout import Layout
 
 log = structlog.get_logger(__name__)
 
@@ -33,18 +37,23 @@ _LOCK = 0x62677069
 _MIGRATION_SECONDS = 3600.0
 
 
-async def migrate(url: SecretStr) -> None:
-    """Migrates to the newest revision; UserError when the schema is newer than this program."""
+async def migrate(url: SecretStr, layout: Layout | None = None) -> None:
+    """Migrates to the newest revision; UserError when the schema is newer than this program.
+
+    `layout` is what a new database is made for; None: what DATABASE_LAYOUT says.
+    """
+    if layout is None:
+        layout = load(LayoutSettings).database_layout
     engine = create_engine(
         url, application="bgpilot migrate", pool_size=1, statement_seconds=_MIGRATION_SECONDS
     )
     try:
-        await _migrate(engine)
+        await _migrate(engine, layout)
     finally:
         await engine.dispose()
 
 
-async def _migrate(engine: AsyncEngine) -> None:
+async def _migrate(engine: AsyncEngine, layout: Layout) -> None:
     async with engine.connect() as conn:
         if await conn.run_sync(_revision) == _head():
             return
@@ -53,7 +62,7 @@ async def _migrate(engine: AsyncEngine) -> None:
         try:
             before = await conn.run_sync(_revision)
             await conn.commit()
-            await conn.run_sync(_upgrade)
+            await conn.run_sync(_upgrade, layout)
             await conn.commit()
         finally:
             if not conn.invalidated:
@@ -79,9 +88,10 @@ def _revision(conn: Connection) -> str | None:
     return MigrationContext.configure(conn).get_current_revision()
 
 
-def _upgrade(conn: Connection) -> None:
+def _upgrade(conn: Connection, layout: Layout) -> None:
     config = _config()
     config.attributes["connection"] = conn
+    config.attributes["layout"] = layout
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     revision = _revision(conn)
     if revision is not None and revision not in known:

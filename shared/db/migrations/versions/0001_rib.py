@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from alembic import op
 
-from shared.contracts.vocabulary import FAMILIES, RIB_VIEWS
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -297,113 +295,6 @@ CREATE FUNCTION rib.path_id_bits(int8) RETURNS int4
 $$ SELECT CASE WHEN $1 > 2147483647 THEN $1 - 4294967296 ELSE coalesce($1, 0) END::int4 $$;
 """
 
-_NAMES = """
-CREATE FUNCTION rib.family_name(int4) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
-$$ SELECT CASE $1 {families}
-          ELSE format('afi_%s_safi_%s', $1 >> 8, $1 & 255) END $$;
-
-CREATE FUNCTION rib.view_name(int2) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
-$$ SELECT (ARRAY[{views}])[$1 + 1] $$;
-
--- 65020:100 and so on (RFC 1997).
-CREATE FUNCTION rib.communities_text(int8[]) RETURNS text[]
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
-$$ SELECT array_agg((c >> 16) || ':' || (c & 65535) ORDER BY i)
-     FROM unnest($1) WITH ORDINALITY AS u(c, i) $$;
-
--- What a route is now: active; stale, the last that is known since its router's connection ended
--- or until the router has sent its table again; withdrawn.
-CREATE FUNCTION rib.route_state(is_withdrawn boolean, session int4, valid_session int4,
-                                peer_session int4, peer_state text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-$$ SELECT CASE WHEN is_withdrawn OR session < valid_session THEN 'withdrawn'
-               WHEN peer_state = 'lost' OR session < peer_session THEN 'stale'
-               ELSE 'active' END $$;
-"""
-
-# For people and their SQL. The first three have the columns of the schema that bgpilot was asked
-# for, and more; they stand where queries look for them without a schema's name.
-_VIEWS = """
-CREATE VIEW bmp_peers AS
-SELECT t.address AS peer_ip, t.bgp_id AS router_id, t.first_seen,
-       coalesce(t.last_message_at, t.first_seen) AS last_seen,
-       EXISTS (SELECT FROM rib.connection AS c WHERE c.router_id = t.router_id) AS is_active,
-       t.asn AS bmp_peer_asn, t.sys_name, t.sys_descr
-  FROM rib.router AS t;
-
-CREATE VIEW peer_events AS
-SELECT e.time, t.address AS peer_ip, CASE WHEN e.event IN ('up', 'down', 'lost')
-       THEN 'peer_' || e.event ELSE e.event END AS event_type,
-       e.reason_code::int4, p.address AS bgp_peer_ip, p.asn AS bgp_peer_asn, p.distinguisher,
-       rib.family_name(e.family) AS family, rib.view_name(e.view) AS rib, e.reason,
-       e.router_time, e.seq
-  FROM rib.peer_event AS e
-  JOIN rib.peer AS p USING (peer_id)
-  JOIN rib.router AS t USING (router_id);
-
--- is_withdrawn: the event withdrew the route, or the route is gone by now. So what is not
--- withdrawn is live, whichever of its announcements a query finds.
-CREATE VIEW route_updates AS
-SELECT e.time, t.address AS bmp_peer_ip, p.local_asn AS bmp_peer_asn, p.address AS bgp_peer_ip,
-       p.asn AS bgp_peer_asn, rib.family_name(b.family) AS family, e.prefix, a.next_hop, a.as_path,
-       rib.communities_text(a.communities) AS communities, a.med, a.local_pref,
-       e.attr_id IS NULL
-           OR coalesce(r.is_withdrawn OR r.session < b.valid_session, true) AS is_withdrawn,
-       NULL::int4 AS evpn_route_type, NULL::text AS evpn_rd, NULL::text AS evpn_esi,
-       NULL::macaddr AS mac_address,
-       rib.view_name(b.view) AS rib, e.path_id, e.router_time, e.seq, e.session,
-       e.attr_id IS NULL AS is_withdrawal
-  FROM rib.route_event AS e
-  LEFT JOIN rib.peer_rib AS b USING (rib_id)
-  LEFT JOIN rib.peer AS p USING (peer_id)
-  LEFT JOIN rib.router AS t USING (router_id)
-  LEFT JOIN rib.path_attributes AS a USING (attr_id)
-  LEFT JOIN rib.route AS r ON r.prefix = e.prefix AND r.rib_id = e.rib_id
-        AND r.path_id = rib.path_id_bits(e.path_id)
-UNION ALL
-SELECT e.time, t.address, p.local_asn, p.address, p.asn, rib.family_name(b.family), n.prefix,
-       a.next_hop, a.as_path, rib.communities_text(a.communities), a.med, a.local_pref,
-       e.attr_id IS NULL OR coalesce(r.is_withdrawn OR r.session < b.valid_session, true),
-       n.route_type::int4, n.rd,
-       coalesce(e.detail #>> '{esi,value}', n.fields #>> '{esi,value}'), n.mac,
-       rib.view_name(b.view), e.path_id, e.router_time, e.seq, e.session, e.attr_id IS NULL
-  FROM rib.nlri_event AS e
-  LEFT JOIN rib.nlri AS n USING (nlri_id)
-  LEFT JOIN rib.peer_rib AS b USING (rib_id)
-  LEFT JOIN rib.peer AS p USING (peer_id)
-  LEFT JOIN rib.router AS t USING (router_id)
-  LEFT JOIN rib.path_attributes AS a USING (attr_id)
-  LEFT JOIN rib.nlri_route AS r ON r.nlri_id = e.nlri_id AND r.rib_id = e.rib_id
-        AND r.path_id = rib.path_id_bits(e.path_id);
-
-CREATE VIEW current_routes AS
-SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.state) AS state,
-       t.address AS bmp_peer_ip, p.address AS bgp_peer_ip, p.asn AS bgp_peer_asn,
-       rib.family_name(b.family) AS family, rib.view_name(b.view) AS rib, r.prefix,
-       CASE WHEN b.has_path_ids THEN r.path_id & 4294967295 END AS path_id,
-       a.next_hop, a.as_path, a.origin_asn, rib.communities_text(a.communities) AS communities,
-       a.med, a.local_pref, r.first_seen, r.last_changed, r.last_confirmed,
-       NULL::jsonb AS nlri, r.rib_id, p.peer_id, t.router_id
-  FROM rib.route AS r
-  JOIN rib.peer_rib AS b USING (rib_id)
-  JOIN rib.peer AS p USING (peer_id)
-  JOIN rib.router AS t USING (router_id)
-  LEFT JOIN rib.path_attributes AS a USING (attr_id)
-UNION ALL
-SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.state),
-       t.address, p.address, p.asn, rib.family_name(b.family), rib.view_name(b.view), n.prefix,
-       CASE WHEN b.has_path_ids THEN r.path_id & 4294967295 END,
-       a.next_hop, a.as_path, a.origin_asn, rib.communities_text(a.communities), a.med,
-       a.local_pref, r.first_seen, r.last_changed, r.last_confirmed,
-       n.fields || coalesce(r.detail, '{}'), r.rib_id, p.peer_id, t.router_id
-  FROM rib.nlri_route AS r
-  JOIN rib.nlri AS n USING (nlri_id)
-  JOIN rib.peer_rib AS b USING (rib_id)
-  JOIN rib.peer AS p USING (peer_id)
-  JOIN rib.router AS t USING (router_id)
-  LEFT JOIN rib.path_attributes AS a USING (attr_id);
-"""
-
 
 def upgrade() -> None:
     """Creates schema `rib`, which services/ingest writes and services/routes reads."""
@@ -411,11 +302,7 @@ def upgrade() -> None:
         _CHURN.format(name=name, key=f"{key} NOT NULL", column=key.split()[0])
         for name, key in _CHURN_KEYS.items()
     )
-    names = _NAMES.format(
-        families=" ".join(f"WHEN {number} THEN '{name}'" for number, name in FAMILIES.items()),
-        views=", ".join(f"'{name}'" for name in RIB_VIEWS.values()),
-    )
-    parts = (_IDENTITIES, _DICTIONARIES, _HISTORY, _CURRENT, *churn, _FUNCTIONS, names, _VIEWS)
+    parts = (_IDENTITIES, _DICTIONARIES, _HISTORY, _CURRENT, *churn, _FUNCTIONS)
     for part in parts:
         for statement in part.split(";\n"):
             if statement.strip():
