@@ -38,6 +38,7 @@ _SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
 }
 _NOTICE_SECONDS = 1.0
+_CLOSE_SECONDS = 5.0
 
 
 class Backoff:
@@ -109,7 +110,12 @@ class Database:
     async def close(self) -> None:
         """Closes the connection, if there is one."""
         if self._conn is not None:
-            await self._conn.close(timeout=5.0)
+            try:
+                await self._conn.close(timeout=_CLOSE_SECONDS)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                reason = errors.reason(error)
+                log.warning("database connection closed without a goodbye", reason=reason)
+                self._conn.terminate()
             self._conn = None
 
     async def _connected(self) -> Conn:

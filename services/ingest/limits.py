@@ -105,6 +105,29 @@ class Waiting:
         self._owes = not whole_messages
 
 
+class Unfinished:
+    """Octets of messages that are not whole yet, held for all connections together.
+
+    Over the limit the connection that holds most has to end. A router's messages are seldom
+    longer than one read, and then are not counted here.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: Counter[Hashable] = Counter()
+
+    def hold(self, connection: Hashable, octets: int) -> Hashable | None:
+        """So many more are held; gives the connection that has to end for it, if one has to."""
+        self._held[connection] += octets
+        if self._held.total() <= self._limit:
+            return None
+        return self._held.most_common(1)[0][0]
+
+    def release(self, connection: Hashable) -> None:
+        """Its message is whole, or it has ended."""
+        self._held.pop(connection, None)
+
+
 class Seldom:
     """Lets something be said once in `seconds` for each key, and counts what it left out.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.ingest.connection import RouterConnection
-    from services.ingest.limits import Patience, Seldom
+    from services.ingest.limits import Patience, Seldom, Unfinished
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +47,7 @@ class Link:
         patience: Patience,
         clock: Callable[[], float],
         seldom: Seldom,
+        unfinished: Unfinished,
         is_dialled: bool,
     ) -> None:
         self._sock = sock
@@ -54,6 +55,7 @@ class Link:
         self._waiting = Waiting(patience)
         self._clock = clock
         self._seldom = seldom
+        self._unfinished = unfinished
         self._is_dialled = is_dialled
         self._is_router = False
         self._end_reason: str | None = None
@@ -137,9 +139,26 @@ class Link:
         metrics.BYTES.inc(len(data))
         before = self._connection.messages
         await self._connection.receive(data)
-        self._waiting.came(whole_messages=self._connection.messages > before)
+        is_whole = self._connection.messages > before
+        self._waiting.came(whole_messages=is_whole)
+        self._account(0 if is_whole else len(data))
+
+    def _account(self, held: int) -> None:
+        if not held:
+            self._unfinished.release(self)
+        elif isinstance(link := self._unfinished.hold(self, held), Link):
+            link.shed()
+
+    def shed(self) -> None:
+        """Ends it, since what is held of all unfinished messages is too much and its part most."""
+        self._unfinished.release(self)
+        metrics.SHED.inc()
+        reason = "too much is held of messages that are not whole, and most of it is its own"
+        self._complain("connection closed: unfinished messages", reason)
+        self.close(reason)
 
     def _end(self, reason: str, seconds: float) -> None:
+        self._unfinished.release(self)
         figures: dict[str, Any] = {
             "router_id": self._connection.bgp_id,
             "reason": reason,

@@ -19,6 +19,9 @@ CONNECTION_ERRORS = Counter(
 TIMED_OUT = Counter(
     "bgpilot_ingest_connections_timed_out_total", "Connections closed that kept us waiting"
 )
+SHED = Counter(
+    "bgpilot_ingest_connections_shed_total", "Connections closed that held too much unfinished"
+)
 DIALS = Counter("bgpilot_ingest_dials_total", "Attempts to connect to a router", ["result"])
 WORKER_ENDS = Counter(
     "bgpilot_worker_ends_total", "Ingest workers that ended without being told to", ["worker"]
@@ -85,7 +88,7 @@ FOUND_COMMITTED = Counter(
 )
 LATE = Counter(
     "bgpilot_ingest_late_total",
-    "Routes left out of the current RIB: their router has a newer connection",
+    "Routes from a connection whose router has a newer one",
 )
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from services.ingest import metrics
 from services.ingest.addresses import canonical
-from services.ingest.limits import Seldom
+from services.ingest.limits import Seldom, Unfinished
 from services.ingest.link import Link
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ _OF_THE_CONNECTION = {
 }
 _ACCEPT_AGAIN_SECONDS = 1.0
 _OTHER_DESCRIPTORS = 50
+_UNFINISHED_OCTETS = 32 * 1024 * 1024
 
 
 class Station:
@@ -55,6 +56,7 @@ class Station:
         self._patience = patience
         self._clock = clock
         self._seldom = Seldom()
+        self._unfinished = Unfinished(_UNFINISHED_OCTETS)
         self._accepting: asyncio.Task[None] | None = None
         self._links: dict[RouterConnection, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -186,6 +188,7 @@ class Station:
             patience=self._patience,
             clock=self._clock,
             seldom=self._seldom,
+            unfinished=self._unfinished,
             is_dialled=is_dialled,
         )
         self.accepted += 1

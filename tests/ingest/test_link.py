@@ -11,7 +11,7 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from services.ingest.limits import Patience, Seldom
+from services.ingest.limits import Patience, Seldom, Unfinished
 from services.ingest.link import READ_BYTES, Link
 from services.ingest.wire import FramingError
 from tests.ingest import speaker
@@ -49,13 +49,19 @@ class Noted:
         self.ended_with.append(reason)
 
 
-def link(sock: socket.socket, noted: Noted, patience: Patience = PATIENCE) -> Link:
+def link(
+    sock: socket.socket,
+    noted: Noted,
+    patience: Patience = PATIENCE,
+    unfinished: Unfinished | None = None,
+) -> Link:
     return Link(
         sock,
         cast("RouterConnection", noted),
         patience=patience,
         clock=asyncio.get_running_loop().time,
         seldom=Seldom(),
+        unfinished=unfinished or Unfinished(2**20),
         is_dialled=False,
     )
 
@@ -152,6 +158,38 @@ async def test_the_time_in_which_the_router_waits_for_us_is_not_counted() -> Non
         async with asyncio.timeout(DEADLINE):
             await running
     assert noted.ended_with == ["no message within 0.1 s"]
+
+
+async def test_who_holds_most_of_unfinished_messages_is_closed_when_all_hold_too_much() -> None:
+    class Unmoved(Noted):
+        async def receive(self, data: bytes) -> None:
+            self._notes.append((self.address, len(data)))
+
+    unfinished = Unfinished(1_000)
+    notes: list[tuple[str, int]] = []
+
+    async def held(octets: int) -> None:
+        while sum(length for _, length in notes) < octets:
+            await asyncio.sleep(0)
+
+    with pair() as (one, first), pair() as (two, second), capture_logs() as logs:
+        greedy = link(one, Unmoved("greedy", notes), unfinished=unfinished)
+        modest = link(two, Unmoved("modest", notes), unfinished=unfinished)
+        tasks = [asyncio.create_task(greedy.run()), asyncio.create_task(modest.run())]
+        async with asyncio.timeout(DEADLINE):
+            first.send(bytes(700))
+            await held(700)
+            second.send(bytes(300))
+            await held(1_000)
+            second.send(bytes(1))
+            await tasks[0]
+            second.send(bytes(600))
+            await held(1_601)
+            assert not tasks[1].done()
+            modest.finish("done")
+            await tasks[1]
+    (line,) = [line for line in logs if line["log_level"] == "warning"]
+    assert (line["event"], line["router"]) == ("connection closed: unfinished messages", "greedy")
 
 
 async def test_an_error_of_ours_ends_this_connection_and_is_logged_whole() -> None:
