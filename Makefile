@@ -11,7 +11,7 @@ RUN := .venv/bin/
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up compile test test-packages check format fuzz bench bench-wire clean
+.PHONY: help demo up compile test test-packages check format fuzz bench bench-ingest bench-wire clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ fuzz: $(READY_DEV) ## Fuzz the decoder (SECONDS=600 TARGET="update evpn"; all ta
 
 bench-wire: $(READY_DEV) ## Measure the decoder alone: plain, compiled, and pmacct's where it is installed
 	@$(RUN)python -m bench wire
+
+bench-ingest: $(READY_DEV) ## Measure the way into the store: loads, churn, lag, bytes, memory
+	@$(RUN)python -m bench ingest steady
 
 bench: $(READY_DEV) ## Measure; each figure is one JSON line (bench/README.md)
 	@$(RUN)python -m bench $(ARGS)

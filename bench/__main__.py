@@ -7,9 +7,9 @@ import os
 import platform
 import sys
 
-from bench import ingest, wire
+from bench import ingest, steady, wire
 
-BENCHMARKS = {"wire": wire.run, "ingest": ingest.run}
+BENCHMARKS = {"wire": wire.run, "ingest": ingest.run, "steady": steady.run}
 
 
 def machine() -> dict[str, object]:
