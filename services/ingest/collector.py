@@ -243,12 +243,13 @@ class Collector:
 
 
 def steady_us(now_ns: Callable[[], int]) -> Callable[[], int]:
-    """Microseconds since 1970 that never go back, whatever is done to the system's clock."""
+    """Microseconds since 1970, never the same twice and never going back, whatever is done to the
+    system's clock."""
     last = 0
 
     def now() -> int:
         nonlocal last
-        last = max(last, now_ns() // 1000)
+        last = max(last + 1, now_ns() // 1000)
         return last
 
     return now

@@ -100,9 +100,10 @@ class RouterConnection:
             self._flow.messages = self.messages
 
     async def _take(self, data: bytes) -> None:
-        time_us, read_at = self._now_us(), self._clock()
+        read_at = self._clock()
         is_debugging = _levels.isEnabledFor(logging.DEBUG)
         for message in self._decoder.feed(data):
+            time_us = self._now_us()  # of each: the history is ordered by it
             if self._router_id is None:
                 await self._begin(time_us)
             self.messages += 1
@@ -120,7 +121,7 @@ class RouterConnection:
             if self._batcher.is_full:
                 await self._batcher.wait_for_room()
         if self._router_id is not None:
-            self._batcher.heard(self._router_id, time_us)
+            self._batcher.heard(self._router_id, self._now_us())
 
     def end(self, reason: str) -> None:
         """The connection is over: its sessions are lost to us."""

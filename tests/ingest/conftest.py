@@ -84,6 +84,10 @@ class Ingest:
         row = await self._conn.fetchrow(query)
         return None if row is None else tuple(row.values())
 
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Every row of a query."""
+        return [tuple(row.values()) for row in await self._conn.fetch(query)]
+
     async def value(self, query: str) -> Any:
         """The first field of the first row of a query."""
         return await self._conn.fetchval(query)
