@@ -294,7 +294,7 @@ class Batcher:
             table = batch.nlri_routes
         if path_ids is not None:
             keys = list(zip(path_ids, keys, strict=True))  # type: ignore[arg-type]
-        table.add(rib.rib_id, keys, rows)
+        table.add(rib.rib_id, peer.session, keys, rows)
         if rib.replaces is not None:
             self._add(peer, rib.replaces, routes, arrival, None)
         self.pending_routes += len(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,13 +53,31 @@ class Table:
         self.octets = 0
         """Of the events, taking those of one UPDATE to be as long as its last."""
         self.events: list[bytes] = []
-        self.latest: dict[int, Latest] = {}
-        """By RIB."""
+        self.latest: dict[tuple[int, int], Latest] = {}
+        """By RIB and session: of a route the newest session's word counts, not the last one's."""
 
-    def add(self, rib_id: int, keys: list[Key], rows: list[bytes]) -> None:
-        """Adds events of one RIB, in order."""
-        if (latest := self.latest.get(rib_id)) is None:
-            latest = self.latest[rib_id] = Latest()
+    def add(self, rib_id: int, session: int, keys: list[Key], rows: list[bytes]) -> None:
+        """Adds events of one RIB and session, in order."""
+        if (latest := self.latest.get((rib_id, session))) is None:
+            latest = self.latest[rib_id, session] = Latest()
         latest.add(keys, rows)
         self.events += rows
         self.octets += len(rows) * len(rows[-1])
+
+    def ribs(self) -> set[int]:
+        """The RIBs that it has events of."""
+        return {rib_id for rib_id, _ in self.latest}
+
+    def rounds(self) -> list[list[tuple[int, Latest]]]:
+        """What is left, in rounds in which each RIB is once; older sessions come first.
+
+        There is one round, unless a router has two connections or has just come back.
+        """
+        rounds: list[list[tuple[int, Latest]]] = []
+        sessions: Counter[int] = Counter()
+        for rib_id, session in sorted(self.latest):
+            if len(rounds) == sessions[rib_id]:
+                rounds.append([])
+            rounds[sessions[rib_id]].append((rib_id, self.latest[rib_id, session]))
+            sessions[rib_id] += 1
+        return rounds

@@ -28,6 +28,12 @@ async def take_over(conn: Conn, stage: Stage, writer_id: int) -> None:
     await conn.execute("SELECT pg_advisory_lock($1, $2)", _LOCKS[stage], writer_id)
 
 
+async def try_take_over(conn: Conn, writer_id: int) -> bool:
+    """Whether nothing is left of this writer's connections; none begins before we commit."""
+    query = "SELECT pg_try_advisory_xact_lock($1, $2)"
+    return all([await conn.fetchval(query, lock, writer_id) for lock in _LOCKS.values()])
+
+
 async def last_batch(conn: Conn, stage: Stage, writer_id: int) -> int:
     """The number of the last batch that this writer committed in this stage; 0 for none."""
     number = await conn.fetchval(

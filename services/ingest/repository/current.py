@@ -21,6 +21,8 @@ from services.ingest.repository.routes import NLRI, PREFIX
 from services.ingest.repository.values import moment, storable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from services.ingest.batch import Batch
     from services.ingest.changes import Change
     from services.ingest.database import Conn
@@ -37,7 +39,7 @@ async def write(conn: Conn, writer_id: int, batch: Batch) -> set[int]:
     """Writes a batch's changes and routes; gives the peers that another writer has taken over.
 
     A router that connects anew may land at another process while its last connection still has
-    something to say: those routes come too late and are left out.
+    something to say: of those routes, what the new connection says counts.
     """
     for change in batch.before_routes:
         await _apply(change, conn, writer_id)
@@ -54,7 +56,7 @@ async def write(conn: Conn, writer_id: int, batch: Batch) -> set[int]:
     if not late:
         return set()
     metrics.LATE.inc(late)
-    ribs = [*batch.routes.latest, *batch.nlri_routes.latest]
+    ribs = [*batch.routes.ribs(), *batch.nlri_routes.ribs()]
     return {row["peer_id"] for row in await conn.fetch(_TAKEN_OVER, writer_id, ribs)}
 
 
@@ -144,42 +146,56 @@ async def _(change: PeerCameUp, conn: Conn, writer_id: int) -> None:
 
 @_apply.register(PeerWentDown)
 async def _(change: PeerWentDown, conn: Conn, _writer_id: int) -> None:
+    at, reason = moment(change.time_us), storable(change.reason)
+    await bring_down(conn, change.peer_id, change.session, at, change.reason_code, reason)
+
+
+@_apply.register(TableComplete)
+async def _(change: TableComplete, conn: Conn, _writer_id: int) -> None:
+    at = moment(change.time_us)
+    await complete(conn, change.peer_id, change.session, at, change.family, change.view)
+
+
+async def bring_down(
+    conn: Conn, peer_id: int, session: int, at: datetime, code: int | None, reason: str | None
+) -> None:
+    """A session has ended with a Peer Down, and its routes with it."""
     await conn.execute(
         """
         UPDATE rib.peer
            SET state = 'down', since = $3, down_at = $3, down_code = $4, down_reason = $5
          WHERE peer_id = $1 AND session = $2
         """,
-        change.peer_id,
-        change.session,
-        moment(change.time_us),
-        change.reason_code,
-        storable(change.reason),
+        peer_id,
+        session,
+        at,
+        code,
+        reason,
     )
     await conn.execute(
         "UPDATE rib.peer_rib SET valid_session = $2 WHERE peer_id = $1 AND valid_session < $2",
-        change.peer_id,
-        change.session + 1,
+        peer_id,
+        session + 1,
     )
 
 
-@_apply.register(TableComplete)
-async def _(change: TableComplete, conn: Conn, _writer_id: int) -> None:
+async def complete(
+    conn: Conn, peer_id: int, session: int, at: datetime, family: int | None, view: int | None
+) -> None:
+    """A session has said all of a table, or of all tables: what it did not say is gone."""
     await conn.execute(
         """
-        UPDATE rib.peer_rib AS b
-           SET valid_session = greatest(b.valid_session, $2),
+        UPDATE rib.peer_rib
+           SET valid_session = greatest(valid_session, $2),
                complete_session = $2, complete_at = $3
-          FROM rib.peer AS p
-         WHERE p.peer_id = $1 AND p.session = $2 AND b.peer_id = $1
-           AND ($4::int4 IS NULL OR b.family = $4 AND b.view = $5)
-           AND b.complete_session IS DISTINCT FROM $2
+         WHERE peer_id = $1 AND ($4::int4 IS NULL OR family = $4 AND view = $5)
+           AND (complete_session IS NULL OR complete_session < $2)
         """,
-        change.peer_id,
-        change.session,
-        moment(change.time_us),
-        change.family,
-        change.view,
+        peer_id,
+        session,
+        at,
+        family,
+        view,
     )
 
 

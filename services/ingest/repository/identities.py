@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.ingest.repository import recovery
+
 if TYPE_CHECKING:
     from services.ingest.database import Conn
 
@@ -50,7 +52,8 @@ async def end_writer(conn: Conn, writer_id: int) -> None:
 
 
 async def clear_up(conn: Conn) -> int:
-    """Marks as lost every session that a dead writer left; says how many."""
+    """Finishes what dead writers began and marks as lost their sessions; says how many."""
+    await recovery.finish(conn)
     await conn.execute(
         "DELETE FROM rib.connection AS c WHERE NOT EXISTS "
         "(SELECT FROM rib.writer AS w WHERE w.writer_id = c.writer_id)"
@@ -79,6 +82,10 @@ async def _forget_progress(conn: Conn) -> None:
         """
         DELETE FROM rib.progress AS p
          WHERE NOT EXISTS (SELECT FROM rib.writer AS w WHERE w.writer_id = p.writer_id)
+           AND NOT EXISTS (SELECT FROM rib.progress AS h WHERE h.writer_id = p.writer_id
+                              AND h.stage = 'history' AND h.last_seq > (
+                                  SELECT coalesce(max(c.last_seq), 0) FROM rib.progress AS c
+                                   WHERE c.writer_id = h.writer_id AND c.stage = 'current'))
            AND (committed_at IS NULL OR committed_at < (SELECT max(committed_at) FROM rib.progress))
         """
     )
@@ -149,8 +156,9 @@ async def register_rib(conn: Conn, peer_id: int, family: int, view: int, has_pat
     if found is None:
         found = await conn.fetchval(
             """
-            INSERT INTO rib.peer_rib AS b (peer_id, family, view, has_path_ids)
-            VALUES ($1, $2, $3, $4)
+            INSERT INTO rib.peer_rib AS b (peer_id, family, view, has_path_ids, valid_session)
+            SELECT $1, $2, $3, $4, coalesce(max(session), 0) FROM rib.sweep
+             WHERE peer_id = $1 AND (family IS NULL OR family = $2 AND view = $3)
             ON CONFLICT (peer_id, family, view, has_path_ids)
             DO UPDATE SET peer_id = b.peer_id RETURNING rib_id
             """,

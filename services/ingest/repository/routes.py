@@ -13,10 +13,10 @@ from services.ingest.rows.events import NLRI_COLUMNS, ROUTE_COLUMNS
 from services.ingest.rows.repeats import REPEAT_COLUMNS, repeat_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from services.ingest.database import Conn
-    from services.ingest.latest import Table
+    from services.ingest.latest import Latest, Table
 
 CHURN_MINUTES = 5
 
@@ -33,6 +33,7 @@ CREATE TEMP TABLE stage_{route}_repeated (
 
 # Only one transaction at a time works on a RIB. Sessions are compared after the lock is had, so
 # that what a lingering connection still says never undoes what a newer one of its router said.
+# They are compared route by route: it does not matter which of two writers commits first.
 _LOCK = "SELECT FROM rib.peer_rib WHERE rib_id = ANY ($1::int4[]) ORDER BY rib_id FOR NO KEY UPDATE"
 
 # plan: each route of the batch beside what is stored of it. `opens_change` is whether its first
@@ -40,13 +41,14 @@ _LOCK = "SELECT FROM rib.peer_rib WHERE rib_id = ANY ($1::int4[]) ORDER BY rib_i
 # route that is new opens no change: a table that loads is no churn.
 _WRITE = """
 WITH plan AS MATERIALIZED (
-    SELECT s.*, r.ctid AS stored, r.was_live, coalesce(s.final_attr_id, r.attr_id) AS known_attr_id,
+    SELECT s.*, r.ctid AS stored, r.stored_session, r.was_live,
+           coalesce(s.final_attr_id, r.attr_id) AS known_attr_id,
            r.ctid IS NOT NULL AND CASE WHEN s.opens_withdrawn THEN r.was_live
                ELSE NOT r.was_live OR r.attr_id IS DISTINCT FROM s.opening_attr_id {or_detail}
                END AS opens_change
       FROM (
         SELECT s.rib_id, s.session, s.{key}, rib.path_id_bits(s.path_id) AS path_id {stage_detail},
-               b.valid_session, s.attr_id IS NULL AS is_withdrawn,
+               b.valid_session, s.session < p.session AS is_late, s.attr_id IS NULL AS is_withdrawn,
                coalesce(s.attr_id, m.last_attr_id) AS final_attr_id, {opening} AS opening_attr_id,
                {opening} IS NULL AS opens_withdrawn, coalesce(m.since, s.time) AS since,
                coalesce(m.first_announced, s.time) AS first_announced,
@@ -57,17 +59,19 @@ WITH plan AS MATERIALIZED (
                coalesce(m.path_changes, 0) AS path_changes
           FROM stage_{route} AS s
           JOIN rib.peer_rib AS b USING (rib_id)
-          JOIN rib.peer AS p ON p.peer_id = b.peer_id AND p.session <= s.session
+          JOIN rib.peer AS p USING (peer_id)
           LEFT JOIN stage_{route}_repeated AS m
             ON m.{key} = s.{key} AND m.rib_id = s.rib_id
            AND m.path_id IS NOT DISTINCT FROM s.path_id
+         WHERE s.session >= b.valid_session
       ) AS s
       LEFT JOIN LATERAL (
-        SELECT r.ctid, r.attr_id {detail},
+        SELECT r.ctid, r.session AS stored_session, r.attr_id {detail},
                NOT r.is_withdrawn AND r.session >= s.valid_session AS was_live
           FROM rib.{route} AS r
          WHERE r.{key} = s.{key} AND r.rib_id = s.rib_id AND r.path_id = s.path_id
       ) AS r ON true
+     WHERE r.ctid IS NULL OR r.stored_session <= s.session
 ), added AS (
     INSERT INTO rib.{route} (attr_id, first_seen, last_changed, last_confirmed, {key}, rib_id,
                              path_id, session, is_withdrawn {detail})
@@ -78,12 +82,15 @@ WITH plan AS MATERIALIZED (
 ), changed AS (
     UPDATE rib.{route} AS r
        SET attr_id = s.known_attr_id,
+           first_seen = CASE WHEN s.last_announced IS NULL THEN r.first_seen
+                             ELSE least(r.first_seen, s.first_announced) END,
            last_changed = CASE WHEN s.opens_change OR s.is_moved
-                               THEN s.since ELSE r.last_changed END,
-           last_confirmed = coalesce(s.last_announced, r.last_confirmed),
+                               THEN greatest(r.first_seen, s.since) ELSE r.last_changed END,
+           last_confirmed = greatest(r.last_confirmed, s.last_announced),
            session = s.session, is_withdrawn = s.is_withdrawn {set_detail}
       FROM plan AS s
-     WHERE r.ctid = s.stored AND (s.opens_change OR s.is_moved OR NOT s.is_withdrawn)
+     WHERE r.ctid = s.stored
+       AND (s.opens_change OR s.is_moved OR NOT s.is_withdrawn OR s.stored_session < s.session)
 ), churned AS MATERIALIZED (
     SELECT date_bin('{minutes} minutes', since, timestamptz 'epoch') AS bucket, since, rib_id,
            {key}, known_attr_id,
@@ -94,7 +101,7 @@ WITH plan AS MATERIALIZED (
       FROM plan
      WHERE opens_change OR is_moved
 ), {churn}
-SELECT count(*) FROM plan
+SELECT count(*) FROM plan WHERE NOT is_late
 """
 
 _CHURN = """
@@ -127,6 +134,11 @@ _NO_DETAIL = dict.fromkeys(_DETAIL, "")
 _OPENING = "CASE WHEN m.rib_id IS NULL THEN s.attr_id ELSE m.opening_attr_id END"
 
 
+async def lock(conn: Conn, ribs: Collection[int]) -> None:
+    """Keeps others from these RIBs until the transaction ends."""
+    await conn.fetch(_LOCK, list(ribs))
+
+
 class RouteTable:
     """A table of current routes, and how a batch is brought into it."""
 
@@ -146,8 +158,11 @@ class RouteTable:
             ("origin", "origin_asn", _JOIN_ORIGIN),
         )
         self.staging = _STAGING.format(**names)
-        self._stage = f"stage_{route}"
-        self._columns = columns
+        self.unstaging = f"DROP TABLE stage_{route}, stage_{route}_repeated;"
+        self.event = event
+        self.stage = f"stage_{route}"
+        self.key = key
+        self.columns = columns
         self._key = columns[columns.index(key) :]
         self._repeat_columns = (*REPEAT_COLUMNS, *self._key)
         self._write = _WRITE.format(
@@ -158,18 +173,37 @@ class RouteTable:
         )
 
     async def write(self, conn: Conn, writer_id: int, table: Table) -> int:
-        """Brings the events of a batch into the table; says how many routes came too late."""
+        """Brings the events of a batch into the table.
+
+        Says how many routes are not of their peer's newest session.
+        """
         if not table.latest:
             return 0
-        await conn.fetch(_LOCK, list(table.latest))
-        last = [row for latest in table.latest.values() for row in latest.rows()]
-        await copy(conn, self._stage, self._columns, last)
-        if repeated := list(self._repeated(table)):
-            await copy(conn, f"{self._stage}_repeated", self._repeat_columns, repeated)
-        return len(last) - int(await conn.fetchval(self._write, writer_id))
+        await lock(conn, table.ribs())
+        rounds = enumerate(table.rounds())
+        return sum([await self._write_round(conn, writer_id, ribs, n) for n, ribs in rounds])
 
-    def _repeated(self, table: Table) -> Iterator[bytes]:
-        for rib_id, latest in table.latest.items():
+    async def write_staged(self, conn: Conn, writer_id: int) -> int:
+        """Brings what is staged into the table; says how many routes are of the newest session."""
+        return int(await conn.fetchval(self._write, writer_id))
+
+    async def unstage(self, conn: Conn) -> None:
+        """Makes room for what is to be staged next in the same transaction."""
+        await conn.execute(f"TRUNCATE {self.stage}, {self.stage}_repeated")
+
+    async def _write_round(
+        self, conn: Conn, writer_id: int, ribs: list[tuple[int, Latest]], number: int
+    ) -> int:
+        if number:
+            await self.unstage(conn)
+        last = [row for _, latest in ribs for row in latest.rows()]
+        await copy(conn, self.stage, self.columns, last)
+        if repeated := list(self._repeated(ribs)):
+            await copy(conn, f"{self.stage}_repeated", self._repeat_columns, repeated)
+        return len(last) - await self.write_staged(conn, writer_id)
+
+    def _repeated(self, ribs: list[tuple[int, Latest]]) -> Iterator[bytes]:
+        for rib_id, latest in ribs:
             for events in latest.repeated():
                 yield repeat_row(rib_id, events, len(self._key))
 
