@@ -15,6 +15,7 @@ from services.ingest.batch import Batcher
 from services.ingest.connection import RouterConnection
 from services.ingest.database import await_schema
 from services.ingest.dialer import Dialer
+from services.ingest.endurance import Endurance
 from services.ingest.faults import Faults
 from services.ingest.flow import Flows
 from services.ingest.keeper import Keeper
@@ -86,6 +87,13 @@ class Collector:
         index, processes = share
         self._dialer = Dialer((settings.ingest_dial or ())[index::processes], self.station.serve)
         self._registry = Registry(settings.database_url)
+        self._endurance = Endurance(
+            self.station,
+            settings.ingest_db_give_up_seconds,
+            why_away=lambda: self.writer.reason or self._keeper.reason,
+            is_written=lambda: self.batcher.is_idle,
+            clock=time.monotonic,
+        )
         self._connection_ids = count(1)
         self.flows = Flows()
         self._faults = Faults()
@@ -152,11 +160,13 @@ class Collector:
         """Readiness: do we listen for routers?"""
         if not self.station.is_listening:
             raise NotReady(self._waiting_for or "not listening for routers")
+        if (reason := self._endurance.reason) is not None:
+            raise NotReady(f"{reason}: routers are sent away")
         return {"connections": self.station.connections}
 
     async def check_database(self) -> Mapping[str, object]:
         """Readiness: can we write?"""
-        if (reason := self._waiting_for or self.writer.reason) is not None:
+        if (reason := self._waiting_for or self.writer.reason or self._keeper.reason) is not None:
             raise NotReady(reason)
         return {"pending_routes": self.batcher.pending_routes}
 
@@ -169,7 +179,7 @@ class Collector:
         await self.station.start()
         self._dialer.start()
         self._waiting_for = None
-        tasks = (self._keeper.run(), self._expire(), self._report())
+        tasks = (self._keeper.run(), self._expire(), self._report(), self._endurance.run())
         keeping = [asyncio.create_task(task) for task in tasks]
         for task in keeping:
             task.add_done_callback(self._note_end)

@@ -41,6 +41,11 @@ class Keeper:
         self._clock = clock
         self._writer_id = 0
 
+    @property
+    def reason(self) -> str | None:
+        """Why the store cannot be kept now; None while all is well."""
+        return self._database.reason
+
     async def start(self) -> int:
         """Clears up what a process of this host has left, and gives the number of this writer."""
         host = socket.gethostname()

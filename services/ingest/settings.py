@@ -42,5 +42,7 @@ class IngestSettings(DatabaseSettings, LogSettings):
     """How long a router may be silent between messages; 0: for ever."""
     ingest_dial: Annotated[tuple[Target, ...] | None, NoDecode, BeforeValidator(targets)] = None
     """Routers that wait for us to connect: `address:port` with commas, IPv6 in brackets."""
+    ingest_db_give_up_seconds: float = Field(default=300.0, gt=0)
+    """How long the database may be away before routers are sent away until it is back."""
     ingest_workers: int = Field(default=1, ge=1, le=64)
     """Processes that share the BMP port."""

@@ -14,7 +14,7 @@ import structlog
 
 from services.ingest import metrics
 from services.ingest.addresses import canonical
-from services.ingest.limits import Seldom, Unfinished
+from services.ingest.limits import Refusal, Seldom, Unfinished
 from services.ingest.link import Link
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Station:
         self._links: dict[RouterConnection, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[socket.socket] | None = None
+        self._shut: Refusal | None = None
         self._ended_bytes = 0
         self._ended_messages = 0
         self.accepted = 0
@@ -96,8 +97,11 @@ class Station:
     async def serve(self, sock: socket.socket, address: str) -> None:
         """Serves a router that we have dialled; returns when its connection has ended.
 
-        It is always admitted, but it takes a place that others do not have.
+        It is always admitted unless we are shut, but it takes a place that others do not have.
         """
+        if self._shut is not None:
+            _close(sock)
+            return
         await asyncio.wait([self._open(sock, address, is_dialled=True)])
 
     def open_connections(self) -> list[RouterConnection]:
@@ -115,6 +119,17 @@ class Station:
         for connection in list(self._links):
             self.close_connection(connection, reason)
         return len(self._links)
+
+    def shut(self, reason: str) -> int:
+        """Ends every connection in order and takes no other until `reopen`; says how many."""
+        self._shut = Refusal("shut", reason)
+        for link in self._links.values():
+            link.close(reason)
+        return len(self._links)
+
+    def reopen(self) -> None:
+        """Takes connections again."""
+        self._shut = None
 
     async def stop_accepting(self) -> None:
         """Frees the port. Open connections go on."""
@@ -169,7 +184,7 @@ class Station:
         await asyncio.sleep(_ACCEPT_AGAIN_SECONDS)
 
     def _admit(self, sock: socket.socket, address: str) -> None:
-        refusal = self._admission.refusal(address)
+        refusal = self._shut or self._admission.refusal(address)
         if refusal is None:
             self._open(sock, address, is_dialled=False)
             return
