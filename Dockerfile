@@ -5,12 +5,12 @@ RUN pip install --no-cache-dir "uv>=0.13,<0.14"
 WORKDIR /app
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 COPY pyproject.toml uv.lock hatch_build.py README.md LICENSE ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --extra sentry --no-install-project
 COPY scripts/compile_wire.py scripts/compile_wire.py
 COPY gateway gateway
 COPY services services
 COPY shared shared
-RUN BGPILOT_COMPILE=1 uv sync --frozen --no-dev --no-editable
+RUN BGPILOT_COMPILE=1 uv sync --frozen --no-dev --extra sentry --no-editable
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /nonexistent bgpilot

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 
+from shared.errors import ConfigurationError
 from shared.version import version
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from structlog.typing import EventDict, Processor, WrappedLogger
 
     from shared.settings import LogSettings
@@ -25,8 +28,10 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 _QUIET = ("httpx", "httpcore", "alembic", "asyncio", "uvicorn")
 
 
-def configure(service: str, settings: LogSettings) -> None:
+def configure(service: str, settings: LogSettings, *, report: Collection[str] = ()) -> None:
     """Sends structlog and the standard library's logging to standard output.
+
+    Where SENTRY_DSN is set, errors and the events of `report` go to Sentry, too.
 
     JSON lines carry `timestamp` (RFC 3339, UTC), `level`, `event`, `logger`, `service`,
     `version` and whatever is bound in the context, such as `request_id`.
@@ -67,10 +72,26 @@ def configure(service: str, settings: LogSettings) -> None:
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler, *_sentry(service, settings, report)]
     root.setLevel(settings.log_level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _sentry(
+    service: str, settings: LogSettings, report: Collection[str]
+) -> Iterator[logging.Handler]:
+    """The handler that reports to Sentry; none without a DSN."""
+    if settings.sentry_dsn is None:
+        return
+    try:
+        from shared import sentry  # noqa: PLC0415 - it needs an extra, and is slow to import
+    except ImportError as error:
+        raise ConfigurationError(
+            "SENTRY_DSN is set and sentry-sdk is not installed: install bgpilot[sentry], "
+            "or leave SENTRY_DSN empty"
+        ) from error
+    yield sentry.reporter(service, settings, settings.sentry_dsn.get_secret_value(), report)
 
 
 def _json() -> list[Processor]:

@@ -34,6 +34,11 @@ class LogSettings(Settings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None
     """None means `console` on a terminal and `json` everywhere else."""
+    sentry_dsn: SecretStr | None = None
+    """Where errors, and routers and peers that come and go, are reported; None: nowhere."""
+    sentry_environment: str = "production"
+    sentry_traces_sample_rate: float = Field(default=0.1, ge=0, le=1)
+    """The share of HTTP requests that are traced."""
 
 
 class DatabaseSettings(Settings):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.ingest.app import create_app, end_process
 from services.ingest.collector import Collector
+from services.ingest.connection import PEER_EVENTS
 from services.ingest.settings import IngestSettings
 from services.ingest.workers import SharedPort, Workers
 from shared import log
@@ -27,7 +28,7 @@ _FINISH_SECONDS = 2
 def main() -> None:
     """Runs until SIGINT or SIGTERM."""
     settings = load(IngestSettings)
-    log.configure("ingest", settings)
+    log.configure("ingest", settings, report=PEER_EVENTS)
     make, abort = _alone(settings) if settings.ingest_workers == 1 else _with_workers(settings)
     serve(
         create_app(make),

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+PEER_EVENTS = ("peer_connected", "peer_disconnected", "BGP peer up", "BGP peer down")
+"""What is logged when routers and their BGP peers come and go."""
 # The longest Route Monitoring that RFC 4271 4.1 allows.
 _DUMP_BYTES = 6 + 42 + 4096
 _levels = logging.getLogger(__name__)

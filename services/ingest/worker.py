@@ -17,6 +17,7 @@ import uvloop
 from prometheus_client import generate_latest
 
 from services.ingest.collector import Collector
+from services.ingest.connection import PEER_EVENTS
 from services.ingest.settings import IngestSettings
 from services.ingest.worker_link import answer
 from shared import log
@@ -43,7 +44,7 @@ def main() -> None:
     # A Ctrl-C reaches every process of a terminal: it is for the parent, which tells us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = load(IngestSettings)
-    log.configure("ingest", settings)
+    log.configure("ingest", settings, report=PEER_EVENTS)
     structlog.contextvars.bind_contextvars(worker=index)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sys.exit(runner.run(_work(settings, (index, count), _adopt(listener), _adopt(link))))
