@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from services.ingest import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -79,6 +81,7 @@ class Endurance:
             self._away_since = self._clock()
         if self.reason is None and self._clock() - self._away_since >= self._seconds:
             self.reason = f"the database has been away for more than {self._seconds:g} s"
+            metrics.SENT_AWAY.set(1)
             log.error(
                 "routers sent away: the database has been away for too long",
                 connections=self._door.shut(self.reason),
@@ -89,5 +92,6 @@ class Endurance:
     def _go_on(self) -> None:
         away = self._clock() - (self._away_since or 0.0)
         self.reason = self._away_since = None
+        metrics.SENT_AWAY.set(0)
         self._door.reopen()
         log.info("routers can connect again: the database is back", seconds=round(away, 1))

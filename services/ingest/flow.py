@@ -60,8 +60,9 @@ class Count:
         """Adds to the counters for Prometheus, where one addition costs as much as a route."""
         announced, withdrawn = self._published
         self._published = (self.announced, self.withdrawn)
-        metrics.ANNOUNCED.labels(family_name(self.family)).inc(self.announced - announced)
-        metrics.WITHDRAWN.labels(family_name(self.family)).inc(self.withdrawn - withdrawn)
+        label = metrics.family_label(self.family)
+        metrics.ANNOUNCED.labels(label).inc(self.announced - announced)
+        metrics.WITHDRAWN.labels(label).inc(self.withdrawn - withdrawn)
 
     def take(self) -> tuple[int, int]:
         """How many were received and committed since the last call."""

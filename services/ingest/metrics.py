@@ -7,6 +7,7 @@ from functools import cache
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.ingest.histogram import CountedHistogram
+from services.ingest.wire import family_name
 from services.ingest.wire.readable import attribute_name
 
 CONNECTIONS = Gauge("bgpilot_ingest_connections", "BMP connections open now")
@@ -78,6 +79,10 @@ AWAY_SECONDS = Counter(
     "How long the database could not be used",
     ["connection"],
 )
+SENT_AWAY = Gauge(
+    "bgpilot_ingest_sent_away",
+    "1 while routers cannot connect, because the database has been away for too long",
+)
 KEEPER_FAILURES = Counter(
     "bgpilot_ingest_keeper_failures_total", "Housekeeping in the store that failed", ["task"]
 )
@@ -90,6 +95,12 @@ LATE = Counter(
     "bgpilot_ingest_late_total",
     "Routes from a connection whose router has a newer one",
 )
+
+
+def family_label(family: int) -> str:
+    """Its name; a router can make up more families than there are, which are all `other`."""
+    name = family_name(family)
+    return "other" if name.startswith("afi_") else name
 
 
 @cache
