@@ -40,6 +40,6 @@ class CountedHistogram(Collector):
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
         """What Prometheus reads."""
-        names = [*map(str, self._bounds), "+Inf"]
+        names = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
         buckets = list(zip(names, accumulate(self._counts), strict=True))
         yield HistogramMetricFamily(self._name, self._documentation, buckets, self._sum)
