@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 5.0
+SILENT_SECONDS = 20.0
 STATEMENT_SECONDS = 60.0
 TRANSACTION_SECONDS = 300.0
 _SERVER_SETTINGS = {
@@ -57,8 +58,8 @@ class Backoff:
 class Database:
     """One connection, opened when first needed and again whenever it was lost.
 
-    `on_connect` runs on each new connection before anything else. `reason` says why the
-    database cannot be used now, and is None while it can.
+    `on_connect` runs on each new connection before anything else. A transaction that takes longer
+    than `silent_seconds` is taken for a database that hangs, as far as `reason` goes.
     """
 
     def __init__(
@@ -67,14 +68,27 @@ class Database:
         *,
         application: str,
         on_connect: Callable[[Conn], Awaitable[None]] | None = None,
+        silent_seconds: float = SILENT_SECONDS,
     ) -> None:
         self._url = url
         self._application = application
         self._on_connect = on_connect
         self._conn: Conn | None = None
         self._lock = asyncio.Lock()
+        self._silent_seconds = silent_seconds
+        self._asked_at: float | None = None
+        self._away_since: float | None = None
         self._away_at: float | None = None
-        self.reason: str | None = "not connected yet"
+        self._reason: str | None = "not connected yet"
+
+    @property
+    def reason(self) -> str | None:
+        """Why the database cannot be used now, or seems so; None while it can."""
+        if self._reason is None and self._asked_at is not None:
+            silent = asyncio.get_running_loop().time() - self._asked_at
+            if silent > self._silent_seconds:
+                return f"the database has not answered for {silent:.0f} s"
+        return self._reason
 
     async def run(
         self,
@@ -90,6 +104,7 @@ class Database:
         backoff = Backoff()
         async with self._lock:
             while True:
+                self._asked_at = asyncio.get_running_loop().time()
                 try:
                     conn = await self._connected()
                     result = await _in_transaction(conn, work)
@@ -102,9 +117,10 @@ class Database:
                     if on_retry is not None:
                         on_retry()
                 else:
-                    self.reason = None
-                    self._count_away(None)
+                    self._note_back()
                     return result
+                finally:
+                    self._asked_at = None
                 await backoff.wait()
 
     async def close(self) -> None:
@@ -138,11 +154,24 @@ class Database:
             self._conn = None
 
     def _note_away(self, error: Exception) -> None:
-        self._count_away(asyncio.get_running_loop().time())
-        reason = errors.reason(error)
-        if self.reason != reason:
-            log.warning("database away, trying again", database=describe(self._url), reason=reason)
-        self.reason = reason
+        now, reason = asyncio.get_running_loop().time(), errors.reason(error)
+        self._count_away(now)
+        self._away_since = self._away_since or now
+        if self._reason != reason:
+            log.warning(
+                "database away, trying again",
+                application=self._application,
+                database=describe(self._url),
+                reason=reason,
+            )
+        self._reason = reason
+
+    def _note_back(self) -> None:
+        self._count_away(None)
+        if self._away_since is not None:
+            away = asyncio.get_running_loop().time() - self._away_since
+            log.info("database back", application=self._application, seconds=round(away, 1))
+        self._reason = self._away_since = None
 
     def _count_away(self, at: float | None) -> None:
         """Counts the time since it was last found away; it is so at `at`, None: not any more."""

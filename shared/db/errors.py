@@ -37,6 +37,12 @@ _AWAY = (
     # A transaction that was rolled back for another's sake, or by a server that only reads now.
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,
+    # A transaction in which this process was stopped for longer than the server waits.
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
+    # What an operator has taken from our role, and gives back.
+    asyncpg.InsufficientPrivilegeError,
     # What a connection says that the server has ended while it was idle, until it is closed.
     asyncpg.InternalClientError,
 )
