@@ -18,6 +18,7 @@ from services.ingest.dialer import Dialer
 from services.ingest.endurance import Endurance
 from services.ingest.faults import Faults
 from services.ingest.flow import Flows
+from services.ingest.janitor import Janitor
 from services.ingest.keeper import Keeper
 from services.ingest.limits import Admission, Patience
 from services.ingest.registry import Registry
@@ -72,6 +73,11 @@ class Collector:
             on_taken_over=self._close_taken_over,
         )
         self._keeper = Keeper(settings.database_url, time.monotonic)
+        self._janitor = Janitor(
+            settings.database_url,
+            routes=settings.route_retention,
+            sessions=settings.session_retention,
+        )
         self.station = Station(
             listener,
             new_connection=self._new_connection,
@@ -179,7 +185,13 @@ class Collector:
         await self.station.start()
         self._dialer.start()
         self._waiting_for = None
-        tasks = (self._keeper.run(), self._expire(), self._report(), self._endurance.run())
+        tasks = (
+            self._keeper.run(),
+            self._janitor.run(),
+            self._expire(),
+            self._report(),
+            self._endurance.run(),
+        )
         keeping = [asyncio.create_task(task) for task in tasks]
         for task in keeping:
             task.add_done_callback(self._note_end)
@@ -189,6 +201,7 @@ class Collector:
             for task in keeping:
                 task.cancel()
             await asyncio.gather(*keeping, return_exceptions=True)
+        await self._janitor.close()
         await self._keeper.end()
 
     async def _expire(self) -> None:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from services.ingest.addresses import Network, Target, networks, targets
+from services.ingest.ages import Age, age
 from shared.settings import DatabaseSettings, LogSettings
 
 
@@ -46,3 +47,8 @@ class IngestSettings(DatabaseSettings, LogSettings):
     """How long the database may be away before routers are sent away until it is back."""
     ingest_workers: int = Field(default=1, ge=1, le=64)
     """Processes that share the BMP port."""
+    # ---- how long what they said is kept
+    route_retention: Annotated[Age, NoDecode, BeforeValidator(age)] = age("5y")
+    """Routes: their history, their churn, and those that are gone."""
+    session_retention: Annotated[Age, NoDecode, BeforeValidator(age)] = age("6mo")
+    """What happened to peers."""

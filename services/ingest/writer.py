@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import asyncpg
 import structlog
 
 from services.ingest import metrics
 from services.ingest.database import Database
-from services.ingest.repository import copying, current, history
+from services.ingest.repository import copying, current, history, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -79,7 +80,16 @@ class StageWriter:
 
         started = self._clock()
         self._in_doubt = False
-        await self._database.run(work, on_retry=self._note_retry)
+        try:
+            await self._database.run(work, on_retry=self._note_retry)
+        except asyncpg.CheckViolationError as error:
+            if not partitions.is_missing(error):
+                raise
+            # A clock has jumped, or nobody has kept house for weeks.
+            log.warning("no partition for the time of a batch, making it", stage=self._stage)
+            moments = history.moments(batch)
+            await self._database.run(lambda conn: partitions.make_for(conn, moments))
+            await self._database.run(work, on_retry=self._note_retry)
         metrics.BATCH_SECONDS.labels(self._stage).observe(self._clock() - started)
 
     async def close(self) -> None:

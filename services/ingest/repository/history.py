@@ -14,11 +14,12 @@ from services.ingest.changes import (
 from services.ingest.repository.copying import copy, note_batch
 from services.ingest.repository.values import moment, storable
 from services.ingest.rows.attributes import ATTRIBUTE_COLUMNS
-from services.ingest.rows.events import NLRI_COLUMNS, ROUTE_COLUMNS
+from services.ingest.rows.events import NLRI_COLUMNS, ROUTE_COLUMNS, arrived_us
 from services.ingest.rows.nlri import NLRI_DICTIONARY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from services.ingest.batch import Batch
     from services.ingest.changes import Change
@@ -75,6 +76,15 @@ async def write(conn: Conn, writer_id: int, batch: Batch) -> None:
     if sweeps := [sweep for change in changes for sweep in _sweeps(change)]:
         await conn.executemany(_SWEEP, sweeps)
     await note_batch(conn, "history", writer_id, batch)
+
+
+def moments(batch: Batch) -> set[datetime]:
+    """When what is in a batch happened."""
+    events = (*batch.routes.events, *batch.nlri_routes.events)
+    changes = (*batch.before_routes, *batch.after_routes)
+    return {moment(arrived_us(row)) for row in events} | {
+        at for change in changes for _, at, *_ in _events(change)
+    }
 
 
 @singledispatch

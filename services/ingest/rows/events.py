@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.ingest.rows.fields import NULL, before_network, int8, jsonb, since_2000
+from services.ingest.rows.fields import NULL, before_network, int8, jsonb, since_1970, since_2000
 from services.ingest.wire import (
     IPV4_MULTICAST,
     IPV4_UNICAST,
@@ -115,6 +115,11 @@ def is_withdrawn(row: bytes) -> bool:
 def time_field(row: bytes) -> bytes:
     """The field of its time."""
     return row[_TIME_AT:_ATTR_AT]
+
+
+def arrived_us(row: bytes) -> int:
+    """When it came, in microseconds since 1970."""
+    return since_1970(int.from_bytes(row[_TIME_AT + 4 : _ATTR_AT], "big", signed=True))
 
 
 def attr_id_field(row: bytes) -> bytes:

@@ -50,6 +50,11 @@ def since_2000(time_us: int) -> int:
     return time_us - _EPOCH_2000_US
 
 
+def since_1970(time_us: int) -> int:
+    """The other way round."""
+    return time_us + _EPOCH_2000_US
+
+
 def timestamp(time_us: int | None) -> bytes:
     """timestamptz, from microseconds since 1970."""
     return NULL if time_us is None else INT8.pack(8, since_2000(time_us))

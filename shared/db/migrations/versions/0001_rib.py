@@ -56,6 +56,12 @@ CREATE TABLE rib.connection (
     PRIMARY KEY (writer_id, connection_id)
 );
 
+-- What is done now and then, by whichever process is first.
+CREATE TABLE rib.chore (
+    name     text PRIMARY KEY,
+    begun_at timestamptz NOT NULL                   -- last
+);
+
 -- A BGP peer of a router, in the words of RFC 7854 section 4.2. The flag bits of the per-peer
 -- header are no part of its identity; the RIB view that they name is one of its RIBs.
 CREATE TABLE rib.peer (
