@@ -29,6 +29,12 @@ SETTINGS: tuple[type[Settings], ...] = (
 )
 VARIABLES = {name.upper(): field for kind in SETTINGS for name, field in kind.model_fields.items()}
 EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+SOURCES = [
+    path for name in ("gateway", "services", "shared") for path in (ROOT / name).rglob("*.py")
+]
+METRICS = {
+    name for path in SOURCES for name in re.findall(r'"(bgpilot_[a-z_]+[a-z])"', path.read_text())
+}
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
@@ -66,6 +72,22 @@ def test_no_other_setting_is_documented() -> None:
 )
 def test_an_endpoint_is_documented(path: str) -> None:
     assert f"`GET {path}`" in (ROOT / "docs/api.md").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_a_metric_is_documented(name: str) -> None:
+    assert f"| `{name}` |" in (ROOT / "docs/metrics.md").read_text()
+
+
+def test_no_other_metric_is_documented() -> None:
+    every_page = "".join(path.read_text() for path in DOCUMENTS)
+    parts = {"_bucket", "_count", "_sum"}
+    named = {
+        name
+        for name in re.findall(r"\bbgpilot_(?:ingest|gateway|http|worker)_[a-z_]+[a-z]", every_page)
+        if not any(name.removesuffix(part) in METRICS for part in parts)
+    }
+    assert named <= METRICS
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
