@@ -32,7 +32,7 @@ $$ SELECT CASE WHEN is_withdrawn OR session < valid_session THEN 'withdrawn'
                WHEN peer_state = 'lost' OR session < peer_session THEN 'stale'
                ELSE 'active' END $$;
 
--- 65020:100 as it is stored (RFC 1997).
+-- 65020:100 as a number (RFC 1997).
 CREATE FUNCTION rib.community(text) RETURNS int8 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT (split_part($1, ':', 1)::int8 << 16) + split_part($1, ':', 2)::int8 $$;
 """
@@ -69,7 +69,8 @@ SELECT e.time, t.address AS bmp_peer_ip, p.local_asn AS bmp_peer_asn, p.address 
        NULL::int4 AS evpn_route_type, NULL::text AS evpn_rd, NULL::text AS evpn_esi,
        NULL::macaddr AS mac_address,
        rib.view_name(b.view) AS rib, e.path_id, NULL::text AS rd, NULL::jsonb AS nlri,
-       e.attr_id IS NULL AS is_withdrawal, e.router_time, e.seq, e.session, e.attr_id
+       e.attr_id IS NULL AS is_withdrawal, e.router_time, e.seq, e.session, e.attr_id,
+       a.communities AS community_numbers
   FROM rib.route_event AS e
   LEFT JOIN rib.peer_rib AS b USING (rib_id)
   LEFT JOIN rib.peer AS p USING (peer_id)
@@ -83,7 +84,7 @@ SELECT e.time, t.address, p.local_asn, p.address, p.asn, rib.family_name(b.famil
        e.attr_id IS NULL OR coalesce(r.is_withdrawn OR r.session < b.valid_session, true),
        {evpn_route_type}, {evpn_rd}, {evpn_esi}, n.mac,
        rib.view_name(b.view), e.path_id, n.rd, n.fields || coalesce(e.detail, '{{}}'),
-       e.attr_id IS NULL, e.router_time, e.seq, e.session, e.attr_id
+       e.attr_id IS NULL, e.router_time, e.seq, e.session, e.attr_id, a.communities
   FROM rib.nlri_event AS e
   LEFT JOIN rib.nlri AS n USING (nlri_id)
   LEFT JOIN rib.peer_rib AS b USING (rib_id)
@@ -101,7 +102,7 @@ SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.
        a.next_hop, a.as_path, a.origin_asn, {communities} AS communities,
        a.med, a.local_pref, r.first_seen, r.last_changed, r.last_confirmed,
        NULL::text AS rd, NULL::macaddr AS mac_address, NULL::jsonb AS nlri,
-       r.attr_id, r.rib_id, p.peer_id, t.router_id
+       r.attr_id, r.rib_id, p.peer_id, t.router_id, a.communities AS community_numbers
   FROM rib.route AS r
   JOIN rib.peer_rib AS b USING (rib_id)
   JOIN rib.peer AS p USING (peer_id)
@@ -114,7 +115,7 @@ SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.
        a.next_hop, a.as_path, a.origin_asn, {communities}, a.med,
        a.local_pref, r.first_seen, r.last_changed, r.last_confirmed,
        n.rd, n.mac, n.fields || coalesce(r.detail, '{{}}'), r.attr_id, r.rib_id, p.peer_id,
-       t.router_id
+       t.router_id, a.communities
   FROM rib.nlri_route AS r
   JOIN rib.nlri AS n USING (nlri_id)
   JOIN rib.peer_rib AS b USING (rib_id)
