@@ -44,18 +44,21 @@ class Janitor:
     """One for each process; which of them works is settled in the database.
 
     `routes` is how old the history, churn and routes that are gone may grow, `sessions` the same
-    for what happened to peers.
+    for what happened to peers; `wake_seconds` is how often it looks whether there is work.
     """
 
-    def __init__(self, url: SecretStr, *, routes: Age, sessions: Age) -> None:
+    def __init__(
+        self, url: SecretStr, *, routes: Age, sessions: Age, wake_seconds: float = WAKE_SECONDS
+    ) -> None:
         self._database = Database(url, application="bgpilot ingest janitor")
         self._routes = routes
         self._sessions = sessions
+        self._wake_seconds = wake_seconds
 
     async def run(self) -> None:
         """Works until cancelled."""
         while True:
-            await asyncio.sleep(WAKE_SECONDS)
+            await asyncio.sleep(self._wake_seconds)
             await self._attempt("retire", RETIRE_SECONDS, self.retire)
             await self._attempt("garbage", GARBAGE_SECONDS, self.collect_garbage)
             await self._database.close()

@@ -14,7 +14,8 @@ from services.ingest import metrics
 from services.ingest.ages import age
 from services.ingest.janitor import Janitor
 from services.ingest.repository import chores, partitions
-from shared.db.layout import BY_TIME
+from shared.db.layout import BY_TIME, Layout
+from shared.db.migrate import migrate
 from tests.ingest import speaker, speaker_mp
 from tests.ingest.store import connected, make_partitions
 
@@ -30,6 +31,13 @@ ROUTES, SESSIONS = age("5y"), age("6mo")
 DAY = timedelta(days=1)
 
 PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = '{}'::regclass"
+
+
+@pytest.fixture
+async def migrated_url(database_url: str) -> str:
+    """As everywhere else, but with partitions even where there is TimescaleDB."""
+    await migrate(SecretStr(database_url), Layout.PARTITIONS)
+    return database_url
 
 
 @pytest.fixture
@@ -250,3 +258,21 @@ async def test_a_task_that_fails_is_counted_and_the_next_is_done(
     await janitor.close()
     assert failures() == before + 1
     assert done == ["it"]
+
+
+async def test_it_works_by_itself_as_soon_as_work_is_due(migrated_url: str, conn: Conn) -> None:
+    await make_partitions(migrated_url, datetime(2001, 1, 1, tzinfo=UTC))
+    url = SecretStr(migrated_url)
+    janitors = [Janitor(url, routes=ROUTES, sessions=SESSIONS, wake_seconds=0.01) for _ in range(2)]
+    working = [asyncio.create_task(janitor.run()) for janitor in janitors]
+    due = "UPDATE rib.chore SET begun_at = begun_at - interval '2 days'"
+    async with asyncio.timeout(10):
+        while await conn.execute(due) != "UPDATE 2":
+            await asyncio.sleep(0.01)
+        while await partitions.old(conn, "churn_origin", ROUTES):
+            await asyncio.sleep(0.01)
+    for task, janitor in zip(working, janitors, strict=True):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await janitor.close()
