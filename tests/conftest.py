@@ -33,6 +33,13 @@ async def database_url(postgres_dsn: str) -> AsyncIterator[str]:
     try:
         await conn.execute(f"CREATE DATABASE {name}")
         yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
-        await conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        # Not WITH (FORCE): only a superuser may end an autovacuum worker with it, and the plain
+        # statement sends those away by itself, and waits for them.
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = $1 AND backend_type = 'client backend'",
+            name,
+        )
+        await conn.execute(f"DROP DATABASE {name}")
     finally:
         await conn.close()

@@ -54,7 +54,7 @@ async def look(migrated_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
     # Each story is of a router of its own, so that they may share the database.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(story=stories(length=30))
+@given(story=stories(length=40))
 async def test_the_store_holds_what_the_model_holds(
     migrated_url: str, look: asyncpg.Connection[Any], story: Story
 ) -> None:
