@@ -49,5 +49,7 @@ def create_app(settings: GatewaySettings, *, table: Table = TABLE) -> FastAPI:
     # Such a redirect is absolute, so it would lead out of a path prefix or away from https.
     app.router.redirect_slashes = False
     app.mount("/static", StaticFiles(directory=STATIC))
-    app.mount("/api", Proxy(table, services, settings))
+    proxy = Proxy(table, services, settings)
+    for root in sorted({entry.root for entry in table}):
+        app.mount(root, proxy)
     return app

@@ -34,6 +34,11 @@ class Forward:
     service: str
     methods: frozenset[str] = READING
 
+    @property
+    def root(self) -> str:
+        """The first segment of its path, such as `/api`."""
+        return "/" + self.path.split("/")[1]
+
     def covers(self, raw_path: bytes) -> bool:
         """Compares the bytes that will be forwarded, so that no decoding comes in between."""
         path = self.path.encode("ascii")
@@ -46,6 +51,16 @@ TABLE: Table = (
     Forward("/api/v1/routers", "routes"),
     Forward("/api/v1/peers", "routes"),
     Forward("/api/v1/routes", "routes"),
+    Forward("/api/v1/updates", "routes"),
+    Forward("/api/v1/history", "routes"),
+    Forward("/api/v1/activity", "routes"),
+    Forward("/api/v1/churn", "routes"),
+    Forward("/api/v1/asns", "routes"),
+    Forward("/api/v1/evpn", "routes"),
+    Forward("/api/v1/stream", "routes"),
+    # Where clients of RIS Live look for it, so that they attach by changing the host alone.
+    Forward("/v1/stream", "routes"),
+    Forward("/v1/ws", "routes"),
     Forward("/api/v1/stats", "ingest"),
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.upstreams import TABLE, Forward
 from tests.gateway.harness.client import ask, connection, request
 from tests.gateway.harness.services import Recorder
 from tests.gateway.harness.serving import gateway, gateway_before, serving
@@ -38,6 +39,18 @@ async def test_path_and_query_arrive_byte_for_byte(target: str) -> None:
         assert (await ask(port, target)).status == 200
     path, _, query = target.encode().partition(b"?")
     assert (service.last.raw_path, service.last.query) == (path, query)
+
+
+@pytest.mark.parametrize("entry", [each for each in TABLE if each.service == "routes"])
+async def test_every_path_of_the_table_and_what_is_below_it_reaches_its_service(
+    entry: Forward,
+) -> None:
+    service = Recorder()
+    async with gateway_before(service) as port:
+        for target in (entry.path, f"{entry.path}/", f"{entry.path}/10.0.0.0%2F8?format=json"):
+            assert (await ask(port, target)).status == 200
+            assert service.last.raw_path == target.partition("?")[0].encode()
+        assert (await ask(port, f"{entry.path}x")).status == 404
 
 
 async def test_a_plain_request_arrives_with_no_header_that_nobody_sent() -> None:
