@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from services.routes.endpoints import api
+from services.routes import endpoints
 from shared.db.engine import create_engine
 from shared.db.errors import is_away, reason
 from shared.web.app import create_service
@@ -53,7 +53,7 @@ def create_app(settings: RoutesSettings) -> FastAPI:
         "routes",
         description="Answers questions about the routes that routers see.",
         lifespan=lifespan,
-        endpoints=[api],
+        endpoints=endpoints.ALL,
         checks={"database": database},
     )
     return app

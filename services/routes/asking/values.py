@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
-from dataclasses import dataclass
 from typing import Literal
-
-import orjson
 
 from shared.contracts.vocabulary import FAMILIES, RIB_VIEWS
 from shared.web.problem import ProblemError, parameter_error
@@ -18,17 +13,8 @@ Match = Literal["exact", "longest", "longer"]
 StateFilter = Literal["active", "current", "withdrawn", "all"]
 
 _AS_NUMBER_MAX = 4_294_967_295
-_ID_MAX = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class RouteKey:
-    """The place of a route in the order of the current RIB: where a page ended."""
-
-    prefix: Network
-    rib_id: int
-    path_id: int
-    """As the store has it: 32 bits with a sign."""
+ID_MAX = 2**31 - 1
+"""Of routers, peers and RIBs: past int4 no id exists."""
 
 
 def read_prefix(text: str) -> tuple[Network, Match]:
@@ -68,7 +54,7 @@ def read_address(parameter: str, text: str) -> str:
 def read_id_or_address(parameter: str, text: str) -> int | str:
     """A number is an id of ours, anything else an IP address."""
     if text.isascii() and text.isdigit():
-        return read_number(parameter, text, _ID_MAX)
+        return read_number(parameter, text, ID_MAX)
     return read_address(parameter, text)
 
 
@@ -102,35 +88,6 @@ def _by_name(parameter: str, text: str, names: dict[int, str]) -> int:
     raise parameter_error(parameter, f"{text!r} is not one of {', '.join(names.values())}")
 
 
-def write_cursor(key: RouteKey) -> str:
-    """An opaque text for the place where a page ended."""
-    parts = [str(key.prefix), key.rib_id, key.path_id]
-    return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
-
-
-def read_cursor(text: str) -> RouteKey:
-    """The place that `write_cursor` wrote."""
-    try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        prefix, rib_id, path_id = orjson.loads(raw)
-        key = RouteKey(ipaddress.ip_network(prefix), rib_id, path_id)
-    except (ValueError, TypeError, binascii.Error):
-        raise _not_a_cursor() from None
-    # A number for a prefix would have been read as an address.
-    if not (
-        isinstance(prefix, str)
-        and _is_within(rib_id, 0, _ID_MAX)
-        and _is_within(path_id, -_ID_MAX - 1, _ID_MAX)
-    ):
-        raise _not_a_cursor()
-    return key
-
-
-def _is_within(value: object, smallest: int, largest: int) -> bool:
-    return type(value) is int and smallest <= value <= largest
-
-
-def _not_a_cursor() -> ProblemError:
-    return parameter_error(
-        "cursor", "this is not a cursor of ours; take meta.next_cursor of the page before"
-    )
+def read_id(value: int) -> int:
+    """The id of a thing in a path; -1, which nothing has, for a number that cannot be one."""
+    return value if 0 <= value <= ID_MAX else -1

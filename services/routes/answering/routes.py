@@ -1,12 +1,18 @@
-"""From rows of the store to the bodies of answers."""
+"""From rows of routes to the bodies of answers."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from shared.contracts.routes import LastDown, PeerBody, RouteBody, RoutePeer, RouterBody
-from shared.contracts.vocabulary import ORIGINS, PEER_TYPES, RIB_VIEWS, family_name
+from services.routes.answering.fields import (
+    address_text,
+    optional_address,
+    router_name,
+    seconds_since,
+)
+from shared.contracts.routes import RouteBody, RoutePeer
+from shared.contracts.vocabulary import ORIGINS, RIB_VIEWS, family_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,50 +23,6 @@ if TYPE_CHECKING:
 
 # How the store writes what is not an AS_SEQUENCE: {set}, (confederation sequence), [its set].
 _SETS = {"{": "}", "[": "]"}
-
-
-def router_body(row: RowMapping) -> RouterBody:
-    """A row of `rib.router` with the counts of its peers."""
-    return RouterBody(
-        id=row["router_id"],
-        address=_address(row["address"]),
-        name=row["sys_name"],
-        sys_descr=row["sys_descr"],
-        state="connected" if row["connected_since"] else "disconnected",
-        first_seen=row["first_seen"],
-        connected_since=row["connected_since"],
-        last_message_at=row["last_message_at"],
-        peers_up=row["peers_up"],
-        peers_total=row["peers_total"],
-    )
-
-
-def peer_body(row: RowMapping, now: datetime) -> PeerBody:
-    """A row of `rib.peer` with the names of its router."""
-    is_up = row["state"] == "up"
-    return PeerBody(
-        id=row["peer_id"],
-        router_id=row["router_id"],
-        router=_router(row),
-        peer_type=PEER_TYPES.get(row["peer_type"], str(row["peer_type"])),
-        distinguisher=row["distinguisher"],
-        address=_address(row["address"]),
-        asn=row["asn"],
-        bgp_id=_optional(row["bgp_id"]),
-        state=row["state"],
-        since=row["since"],
-        uptime_s=_seconds(now, row["since"]) if is_up and row["since"] else None,
-        inferred=row["is_inferred"],
-        table_name=row["table_name"],
-        local_address=_optional(row["local_address"]),
-        local_port=row["local_port"],
-        remote_port=row["remote_port"],
-        hold_time=row["hold_time"],
-        capabilities=row["capabilities"],
-        last_down=None
-        if row["down_at"] is None
-        else LastDown(reason_code=row["down_code"], reason=row["down_reason"], at=row["down_at"]),
-    )
 
 
 def route_state(row: RowMapping, rib: RowMapping) -> RouteState:
@@ -85,12 +47,12 @@ def route_body(row: RowMapping, rib: RowMapping, now: datetime) -> RouteBody:
         prefix=str(row["prefix"]),
         family=family_name(rib["family"]),
         path_id=row["path_id"] & 0xFFFFFFFF if rib["has_path_ids"] else None,
-        router=_router(rib),
+        router=router_name(rib),
         router_id=rib["router_id"],
-        peer=RoutePeer(id=rib["peer_id"], address=_address(rib["address"]), asn=rib["asn"]),
+        peer=RoutePeer(id=rib["peer_id"], address=address_text(rib["address"]), asn=rib["asn"]),
         rib=RIB_VIEWS[rib["view"]],
         state=state,
-        next_hop=_optional(row["next_hop"]),
+        next_hop=optional_address(row["next_hop"]),
         origin=ORIGINS.get(row["origin"]),
         origin_asn=row["origin_asn"],
         as_path=path if path_text is None else read_as_path(path_text),
@@ -102,12 +64,12 @@ def route_body(row: RowMapping, rib: RowMapping, now: datetime) -> RouteBody:
         ext_communities=row["ext_communities"] or [],
         aggregator=_aggregator(row),
         atomic_aggregate=row["atomic_aggregate"],
-        originator_id=_optional(row["originator_id"]),
-        cluster_list=[_address(one) for one in row["cluster_list"] or ()],
+        originator_id=optional_address(row["originator_id"]),
+        cluster_list=[address_text(one) for one in row["cluster_list"] or ()],
         first_seen=row["first_seen"],
         last_updated=row["last_changed"],
         last_confirmed=row["last_confirmed"],
-        age_s=_seconds(now, row["last_changed"]),
+        age_s=seconds_since(now, row["last_changed"]),
         withdrawn_at=_withdrawn_at(row, rib) if state == "withdrawn" else None,
     )
 
@@ -156,23 +118,7 @@ def _withdrawn_at(row: RowMapping, rib: RowMapping) -> datetime | None:
     return min(after, default=None)
 
 
-def _router(peer: RowMapping) -> str:
-    return peer["sys_name"] or _address(peer["router_address"])
-
-
 def _aggregator(row: RowMapping) -> str | None:
     if row["aggregator_asn"] is None:
         return None
-    return f"{row['aggregator_asn']}:{_address(row['aggregator_id'])}"
-
-
-def _address(value: Any) -> str:  # noqa: ANN401 - the driver's choice: address, interface or network
-    return str(value).partition("/")[0]
-
-
-def _optional(value: Any) -> str | None:  # noqa: ANN401 - the driver's choice, as above
-    return None if value is None else _address(value)
-
-
-def _seconds(now: datetime, moment: datetime) -> float:
-    return round((now - moment).total_seconds(), 3)
+    return f"{row['aggregator_asn']}:{address_text(row['aggregator_id'])}"
