@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import FastAPI
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection
     from starlette.responses import Response
 
 log = structlog.get_logger(__name__)
@@ -76,11 +76,11 @@ def install(app: FastAPI) -> None:
     """Answers every error of this app with a problem document."""
 
     @app.exception_handler(ProblemError)
-    async def on_problem(request: Request, error: ProblemError) -> Response:
+    async def on_problem(request: HTTPConnection, error: ProblemError) -> Response:
         return response(request, error)
 
     @app.exception_handler(HTTPException)
-    async def on_http(request: Request, error: HTTPException) -> Response:
+    async def on_http(request: HTTPConnection, error: HTTPException) -> Response:
         kind = http.HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         detail = _http_detail(request, error)
         return response(
@@ -88,20 +88,20 @@ def install(app: FastAPI) -> None:
         )
 
     @app.exception_handler(RequestValidationError)
-    async def on_validation(request: Request, error: RequestValidationError) -> Response:
+    async def on_validation(request: HTTPConnection, error: RequestValidationError) -> Response:
         faults = [_fault(item) for item in error.errors()]
         detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
         return response(request, ProblemError(422, "invalid-parameter", detail, errors=faults))
 
 
-def crash(request: Request, error: Exception) -> Response:
+def crash(request: HTTPConnection, error: Exception) -> Response:
     """What a client is told of an error that nobody expected; the log is told all of it."""
     log.error("request failed", path=request.scope["path"], exc_info=error)
     detail = "an unexpected error; the log line with this request id says more"
     return response(request, ProblemError(500, "internal-error", detail))
 
 
-def response(request: Request, error: ProblemError) -> Response:
+def response(request: HTTPConnection, error: ProblemError) -> Response:
     """The problem document for one request."""
     problem = Problem(
         type=_TYPES + error.kind,
@@ -117,7 +117,7 @@ def response(request: Request, error: ProblemError) -> Response:
     )
 
 
-def _http_detail(request: Request, error: HTTPException) -> str:
+def _http_detail(request: HTTPConnection, error: HTTPException) -> str:
     if error.status_code == http.HTTPStatus.NOT_FOUND:
         return f"nothing is served at {request.scope['path']}; /docs lists what is"
     return str(error.detail)

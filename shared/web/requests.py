@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, its metrics. Pure ASGI.
+"""Around every request and WebSocket: its id, its log line, its metrics. Pure ASGI.
 
 A middleware of Starlette's own kind (`@app.middleware("http")`) would hide from endpoints that
 the client has gone, so none is used anywhere.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import Counter, Histogram
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from shared.web import problem
 
@@ -41,7 +41,7 @@ class RequestMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         request_id = scope["request_id"] = _request_id(scope)
@@ -51,12 +51,12 @@ class RequestMiddleware:
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, sent
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = [(k, v) for k, v in message["headers"] if k.lower() != b"x-request-id"]
-                message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
-            elif message["type"] == "http.response.body":
-                sent += len(message.get("body", b""))
+            if begins := _status(message, begun=status):
+                status = begins
+                headers = message.get("headers", ())
+                kept = [(k, v) for k, v in headers if k.lower() != b"x-request-id"]
+                message["headers"] = [*kept, (b"x-request-id", request_id.encode())]
+            sent += _size(message)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -66,10 +66,33 @@ class RequestMiddleware:
                 if status:
                     raise  # half an answer is out; the server ends the connection
                 # Here and not in a handler of the app: those answer outside this middleware.
-                answer = problem.crash(Request(scope), error)
+                answer = problem.crash(HTTPConnection(scope), error)
                 await answer(scope, receive, send_with_id)
             finally:
                 _account(scope, status, sent, time.perf_counter() - started)
+
+
+def _status(message: Message, *, begun: int) -> int:
+    """The HTTP status that an answer begins with in this message, or 0."""
+    match message["type"]:
+        case "http.response.start" | "websocket.http.response.start":
+            return int(message["status"])
+        case "websocket.accept":
+            return 101
+        case "websocket.close" if not begun:
+            return 403  # what servers make of a close before the start
+        case _:
+            return 0
+
+
+def _size(message: Message) -> int:
+    match message:
+        case {"body": bytes(data)} | {"bytes": bytes(data)}:
+            return len(data)
+        case {"text": str(text)}:
+            return len(text)  # exact for ASCII, which all of our own messages are
+        case _:
+            return 0
 
 
 def _request_id(scope: Scope) -> str:
@@ -80,11 +103,12 @@ def _request_id(scope: Scope) -> str:
 
 
 def _account(scope: Scope, status: int, sent: int, seconds: float) -> None:
-    method = scope["method"]
+    method = scope.get("method", "GET")  # a WebSocket begins as one
     # The template, never the path: a label per prefix asked for would fill the metrics.
     route = getattr(scope.get("route"), "path", "unmatched")
     REQUESTS.labels(method, route, str(status)).inc()
-    SECONDS.labels(method, route).observe(seconds)
+    if status != 101:  # a WebSocket lasts as long as its client likes
+        SECONDS.labels(method, route).observe(seconds)
     if scope["path"] not in _QUIET_PATHS or status >= 400:
         log.info(
             "request",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,16 @@ if TYPE_CHECKING:
 STOP_SECONDS = 60.0
 """From the first signal to the end of the process."""
 
+MAX_MESSAGE_BYTES = 1_000_000
+"""The longest WebSocket message in either direction, as long as the longest body."""
+
+STALL_SECONDS = 120
+"""How long a client may take nothing of what is sent to it."""
+
 _BACKLOG = 512
 """Connections that may wait before they are accepted."""
+
+_OPEN_FILES = 65_536
 
 
 class _Server(uvicorn.Server):
@@ -61,7 +70,9 @@ def serve(
     take `finish_seconds` more once it stops. A second signal, or a stop that takes longer than
     STOP_SECONDS, ends the process at once, after a call of `abort`.
     """
+    _allow_open_files()
     listener = listen(host, port, variable=variable)
+    end_stalled(listener)
     config = configuration(app, trusted_proxies=trusted_proxies, finish_seconds=finish_seconds)
     server = _Server(config, abort)
     with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -84,7 +95,10 @@ def configuration(
         # Above the clients' keep-alive expiry of 30 s, so that the client closes first.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=finish_seconds,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        # Compressing one update for each of 500 subscribers costs more than sending it.
+        ws_per_message_deflate=False,
         proxy_headers=trusted_proxies != "",
         forwarded_allow_ips=trusted_proxies,
     )
@@ -113,6 +127,25 @@ def bind(host: str, port: int, *, variable: str, shared: bool = False) -> socket
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
     return listener
+
+
+def end_stalled(listener: socket.socket, *, seconds: float = STALL_SECONDS) -> None:
+    """Connections of this listener end when their client has taken nothing for so long.
+
+    There is no other end to a client that stays and does not read: a server that closes its
+    connection still waits for what it wrote to be taken. Linux alone has the means.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        milliseconds = round(seconds * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
+def _allow_open_files() -> None:
+    """Raises this process's own limit of open files as far as it may: each client is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 @contextlib.contextmanager

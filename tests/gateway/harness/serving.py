@@ -13,7 +13,7 @@ from typing_extensions import override
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from gateway.upstreams import TABLE
-from shared.web.serve import configuration, listen
+from shared.web.serve import configuration, end_stalled, listen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -59,6 +59,7 @@ async def serving(
     config.lifespan = lifespan
     config.timeout_graceful_shutdown = 1
     listener = listen("127.0.0.1", 0, variable="none")
+    end_stalled(listener)
     server = _Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     up = asyncio.create_task(server.up.wait())
