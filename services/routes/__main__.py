@@ -20,6 +20,7 @@ def main() -> None:
         settings.routes_http_host,
         settings.routes_http_port,
         variable="ROUTES_HTTP_PORT",
+        trusted_proxies=settings.routes_gateway_ips,
     )
 
 

@@ -51,10 +51,14 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: ASGIApp, *, protocol: Protocol = "auto", lifespan: Literal["on", "off"] = "on"
+    app: ASGIApp,
+    *,
+    protocol: Protocol = "auto",
+    lifespan: Literal["on", "off"] = "on",
+    trusted_proxies: str = "",
 ) -> AsyncIterator[int]:
     """The port on which `app` is served as every app of bgpilot is."""
-    config = configuration(app, trusted_proxies="")
+    config = configuration(app, trusted_proxies=trusted_proxies)
     config.http = protocol
     config.lifespan = lifespan
     config.timeout_graceful_shutdown = 1
