@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+
 from pydantic import Field
 
 from shared.settings import DatabaseSettings, LogSettings
@@ -18,3 +20,11 @@ class RoutesSettings(DatabaseSettings, LogSettings):
     """Database connections at most, so also the queries that run at once."""
     routes_statement_seconds: float = Field(default=10.0, gt=0, le=600)
     """How long one query may run in the database."""
+    routes_vrps_file: Path | None = None
+    """VRPs in JSON, as rpki-client, Routinator and StayRTR write them; None: no RPKI states."""
+    routes_as_names_file: Path | None = None
+    """Names of ASes: `asn,name`, bgp.tools' asns.csv or RIPE's asn.txt."""
+    routes_communities_file: Path | None = None
+    """What communities mean, as NLNOG's looking glass has it: a file, or a directory of .txt."""
+    routes_files_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """How long a change of these files may go unseen."""
