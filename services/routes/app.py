@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from services.routes import endpoints
+from services.routes.answering.counting import counting
+from services.routes.enrichment.enrichment import Enrichment
 from shared.db.engine import create_engine
 from shared.db.errors import is_away, reason
 from shared.web.app import create_service
@@ -34,7 +36,11 @@ def create_app(settings: RoutesSettings) -> FastAPI:
             # One answer is several statements, and all of them must see the same moment.
             read_only_snapshots=True,
         )
-        yield
+        async with (
+            counting(settings.database_url) as app.state.counter,
+            app.state.enrichment.watching(),
+        ):
+            yield
         await engine.dispose()
 
     async def database() -> Mapping[str, object]:
@@ -49,11 +55,13 @@ def create_app(settings: RoutesSettings) -> FastAPI:
             raise NotReady("there is no schema yet: the ingest service makes it when it starts")
         return {}
 
+    enrichment = Enrichment(settings)
     app = create_service(
         "routes",
         description="Answers questions about the routes that routers see.",
         lifespan=lifespan,
         endpoints=endpoints.ALL,
-        checks={"database": database},
+        checks={"database": database, "files": enrichment.status},
     )
+    app.state.enrichment = enrichment
     return app

@@ -1,65 +1,14 @@
-"""Bodies of the route queries: routers, their peers, and routes."""
+"""Bodies of the route queries."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel
 
 from shared.contracts.envelope import Timestamp
 
-PeerState = Literal["up", "down", "lost"]
 RouteState = Literal["active", "stale", "withdrawn"]
-
-
-class RouterBody(BaseModel):
-    """A device that speaks BMP to us."""
-
-    id: int
-    address: str
-    name: str | None
-    sys_descr: str | None
-    state: Literal["connected", "disconnected"]
-    first_seen: Timestamp
-    connected_since: Timestamp | None
-    last_message_at: Timestamp | None
-    peers_up: int
-    peers_total: int
-
-
-class LastDown(BaseModel):
-    """The last Peer Down of a peer (RFC 7854 4.9)."""
-
-    reason_code: int | None
-    reason: str | None
-    at: Timestamp
-
-
-class PeerBody(BaseModel):
-    """A BGP peer of a router, as the router reports it."""
-
-    id: int
-    router_id: int
-    router: str
-    """The router's name, or its address where it has none."""
-    peer_type: str
-    distinguisher: str
-    address: str
-    asn: int
-    bgp_id: str | None
-    state: PeerState
-    """`lost`: the connection to the router ended, so this is the last that is known."""
-    since: Timestamp | None
-    uptime_s: float | None
-    inferred: bool
-    """True where routes came without a Peer Up."""
-    table_name: str | None
-    local_address: str | None
-    local_port: int | None
-    remote_port: int | None
-    hold_time: int | None
-    capabilities: dict[str, Any] | list[Any] | None
-    last_down: LastDown | None
 
 
 class RoutePeer(BaseModel):

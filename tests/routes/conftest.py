@@ -15,14 +15,17 @@ from tests.ingest.conftest import ingest, migrated_url
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from fastapi import FastAPI
+
 __all__ = ["Api", "api", "ingest", "migrated_url"]
 
 
 class Api:
     """Asks the query service."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, app: FastAPI) -> None:
         self.client = client
+        self.app = app
 
     async def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         """The body of an answer that must be good."""
@@ -50,4 +53,4 @@ async def api(migrated_url: str) -> AsyncIterator[Api]:
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://routes") as client,
     ):
-        yield Api(client)
+        yield Api(client, app)

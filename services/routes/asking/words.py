@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Query
 
 from services.routes.asking.values import read_id_or_address
+from shared.contracts.envelope import rfc3339
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ _AS_PARAMETER: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "states": ("state", str),
     "views": ("rib", RIB_VIEWS.__getitem__),
     "families": ("family", family_name),
+    "kinds": ("event", str),
+    "starttime": ("starttime", rfc3339),
+    "endtime": ("endtime", rfc3339),
 }
 
 

@@ -4,57 +4,105 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.routes.answering.inventory import peer_body, router_body
+from services.routes.answering.counting import Known, RouteCounter
+from services.routes.answering.inventory import event_body, peer_body, router_body, statistic_body
 from services.routes.answering.pages import Cursor, Limit, link_next, page_meta
 from services.routes.answering.reading import reading
 from services.routes.asking.cursors import read_id_cursor
-from services.routes.asking.inventory import PeerFilter, peer_filter
+from services.routes.asking.events import (
+    EventFilter,
+    EventKey,
+    event_filter,
+    read_event_cursor,
+    write_event_cursor,
+)
+from services.routes.asking.inventory import (
+    PeerFilter,
+    RouterFilter,
+    peer_filter,
+    router_filter,
+)
 from services.routes.asking.values import read_id
 from services.routes.asking.words import as_asked
-from services.routes.store import freshness, inventory
+from services.routes.store import events, freshness, inventory
 from shared.contracts.envelope import Envelope
-from shared.contracts.routes import PeerBody, RouterBody
+from shared.contracts.inventory import PeerBody, PeerEvent, RouterBody, Statistic
 from shared.web.problem import ProblemError
 from shared.web.strict import known_parameters_only
 
-api = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters_only)])
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import RowMapping
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+api = APIRouter(prefix="/api/v1", tags=["inventory"], dependencies=[Depends(known_parameters_only)])
+
+Events = Annotated[EventFilter, Depends(event_filter)]
 
 
-@api.get("/routers", tags=["inventory"], summary="Routers that speak BMP to us")
+@api.get("/routers", summary="Routers that speak BMP to us")
 async def list_routers(
-    request: Request, response: Response, limit: Limit = 100, cursor: Cursor = None
+    request: Request,
+    response: Response,
+    *,
+    query: Annotated[RouterFilter, Depends(router_filter)],
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Envelope[list[RouterBody]]:
-    """Every router ever seen, in the order of its id, with its state and its peers' count."""
+    """Every router ever seen, in the order of its id, with its state, peers and routes."""
     started = time.perf_counter()
     async with reading(request) as conn:
-        rows = await inventory.routers(conn, after_id=read_id_cursor(cursor), limit=limit + 1)
+        rows = await inventory.routers(
+            conn, query, after_id=read_id_cursor(cursor), limit=limit + 1
+        )
+        data, known = await _routers(conn, request, rows[:limit])
         as_of = await freshness.data_as_of(conn)
-    data = [router_body(row) for row in rows[:limit]]
     following = str(data[-1].id) if len(rows) > limit else None
-    meta = page_meta(started, len(data), {"limit": limit}, as_of, following)
+    meta = page_meta(started, len(data), as_asked(query) | {"limit": limit}, as_of, following)
+    meta.warnings = known.warnings()
     link_next(request, response, meta)
     return Envelope(data=data, meta=meta)
 
 
-@api.get("/routers/{router_id}", tags=["inventory"], summary="One router")
+@api.get("/routers/{router_id}", summary="One router")
 async def show_router(request: Request, router_id: int) -> Envelope[RouterBody]:
     """The router with this id."""
     started = time.perf_counter()
     async with reading(request) as conn:
-        rows = await inventory.routers(conn, after_id=0, limit=1, router_id=read_id(router_id))
+        data, known = await _routers(conn, request, [await _router(conn, router_id)])
         as_of = await freshness.data_as_of(conn)
-    if not rows:
-        raise ProblemError(
-            404, "not-found", f"no router has the id {router_id}; see /api/v1/routers"
-        )
-    return Envelope(data=router_body(rows[0]), meta=page_meta(started, 1, {}, as_of))
+    meta = page_meta(started, 1, {}, as_of)
+    meta.warnings = known.warnings()
+    return Envelope(data=data[0], meta=meta)
 
 
-@api.get("/peers", tags=["inventory"], summary="BGP peers of the routers")
+@api.get("/routers/{router_id}/events", summary="What happened to a router's peers")
+async def list_router_events(
+    request: Request,
+    response: Response,
+    router_id: int,
+    *,
+    query: Events,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Envelope[list[PeerEvent]]:
+    """The newest first. When its BMP connection ends, each of its peers is `lost`."""
+    query.router_id = read_id(router_id)
+    started = time.perf_counter()
+    async with reading(request) as conn:
+        await _router(conn, router_id)
+        rows, as_of = await _events(conn, query, cursor, limit)
+    return _event_page(request, response, query, rows, limit, (started, as_of))
+
+
+@api.get("/peers", summary="BGP peers of the routers")
 async def list_peers(
     request: Request,
     response: Response,
@@ -67,26 +115,129 @@ async def list_peers(
     started = time.perf_counter()
     async with reading(request) as conn:
         rows = await inventory.peers(conn, query, after_id=read_id_cursor(cursor), limit=limit + 1)
+        data, known = await _peers(conn, request, rows[:limit])
         as_of = await freshness.data_as_of(conn)
-    now = datetime.now(UTC)
-    data = [peer_body(row, now) for row in rows[:limit]]
     following = str(data[-1].id) if len(rows) > limit else None
-    asked = as_asked(query) | {"limit": limit}
-    meta = page_meta(started, len(data), asked, as_of, following)
+    meta = page_meta(started, len(data), as_asked(query) | {"limit": limit}, as_of, following)
+    meta.warnings = known.warnings()
     link_next(request, response, meta)
     return Envelope(data=data, meta=meta)
 
 
-@api.get("/peers/{peer_id}", tags=["inventory"], summary="One peer")
+@api.get("/peers/{peer_id}", summary="One peer")
 async def show_peer(request: Request, peer_id: int) -> Envelope[PeerBody]:
     """The peer with this id."""
     started = time.perf_counter()
     async with reading(request) as conn:
-        rows = await inventory.peers(
-            conn, PeerFilter(peer_id=read_id(peer_id)), after_id=-1, limit=1
-        )
+        data, known = await _peers(conn, request, [await _peer(conn, peer_id)])
         as_of = await freshness.data_as_of(conn)
-    if not rows:
-        raise ProblemError(404, "not-found", f"no peer has the id {peer_id}; see /api/v1/peers")
-    data = peer_body(rows[0], datetime.now(UTC))
-    return Envelope(data=data, meta=page_meta(started, 1, {}, as_of))
+    meta = page_meta(started, 1, {}, as_of)
+    meta.warnings = known.warnings()
+    return Envelope(data=data[0], meta=meta)
+
+
+@api.get("/peers/{peer_id}/events", summary="What happened to a peer")
+async def list_peer_events(
+    request: Request,
+    response: Response,
+    peer_id: int,
+    *,
+    query: Events,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Envelope[list[PeerEvent]]:
+    """The newest first."""
+    query.peer_id = read_id(peer_id)
+    started = time.perf_counter()
+    async with reading(request) as conn:
+        await _peer(conn, peer_id)
+        rows, as_of = await _events(conn, query, cursor, limit)
+    return _event_page(request, response, query, rows, limit, (started, as_of))
+
+
+@api.get("/peers/{peer_id}/statistics", summary="What a router counts of a peer")
+async def list_statistics(request: Request, peer_id: int) -> Envelope[list[Statistic]]:
+    """The last value of each statistic of its reports (RFC 7854 4.8, RFC 8671 6.2, RFC 9972 3)."""
+    started = time.perf_counter()
+    async with reading(request) as conn:
+        await _peer(conn, peer_id)
+        rows = await inventory.statistics(conn, peer_id)
+        as_of = await freshness.data_as_of(conn)
+    data = [statistic_body(row) for row in rows]
+    return Envelope(data=data, meta=page_meta(started, len(data), {}, as_of))
+
+
+async def _routers(
+    conn: AsyncConnection, request: Request, rows: Sequence[RowMapping]
+) -> tuple[list[RouterBody], Known]:
+    known = await _known(conn, request)
+    ids = [row["router_id"] for row in rows]
+    ribs = _by("router_id", await inventory.ribs_of_routers(conn, ids))
+    return [router_body(row, ribs.get(row["router_id"], []), known) for row in rows], known
+
+
+async def _peers(
+    conn: AsyncConnection, request: Request, rows: Sequence[RowMapping]
+) -> tuple[list[PeerBody], Known]:
+    known = await _known(conn, request)
+    ids = [row["peer_id"] for row in rows]
+    ribs = _by("peer_id", await inventory.ribs_of_peers(conn, ids))
+    churn = await inventory.churn_of_last_hour(conn, ids)
+    now = datetime.now(UTC)
+    data = [
+        peer_body(row, ribs.get(row["peer_id"], []), churn.get(row["peer_id"]), known, now)
+        for row in rows
+    ]
+    return data, known
+
+
+async def _known(conn: AsyncConnection, request: Request) -> Known:
+    counter: RouteCounter = request.app.state.counter
+    return await counter.known(conn)
+
+
+async def _router(conn: AsyncConnection, router_id: int) -> RowMapping:
+    asked = RouterFilter(router_id=read_id(router_id))
+    for row in await inventory.routers(conn, asked, after_id=-1, limit=1):
+        return row
+    raise ProblemError(404, "not-found", f"no router has the id {router_id}; see /api/v1/routers")
+
+
+async def _peer(conn: AsyncConnection, peer_id: int) -> RowMapping:
+    asked = PeerFilter(peer_id=read_id(peer_id))
+    for row in await inventory.peers(conn, asked, after_id=-1, limit=1):
+        return row
+    raise ProblemError(404, "not-found", f"no peer has the id {peer_id}; see /api/v1/peers")
+
+
+async def _events(
+    conn: AsyncConnection, query: EventFilter, cursor: str | None, limit: int
+) -> tuple[Sequence[RowMapping], datetime | None]:
+    after = None if cursor is None else read_event_cursor(cursor)
+    rows = await events.peer_events(conn, query, after=after, limit=limit + 1)
+    return rows, await freshness.data_as_of(conn)
+
+
+def _event_page(
+    request: Request,
+    response: Response,
+    query: EventFilter,
+    rows: Sequence[RowMapping],
+    limit: int,
+    timing: tuple[float, datetime | None],
+) -> Envelope[list[PeerEvent]]:
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        following = write_event_cursor(EventKey(last["time"], last["seq"], last["peer_id"]))
+    data = [event_body(row) for row in rows[:limit]]
+    started, as_of = timing
+    meta = page_meta(started, len(data), as_asked(query) | {"limit": limit}, as_of, following)
+    link_next(request, response, meta)
+    return Envelope(data=data, meta=meta)
+
+
+def _by(column: str, rows: Iterable[RowMapping]) -> dict[int, list[RowMapping]]:
+    """Rows by the value of a column; those of one value in the order they come in."""
+    key = itemgetter(column)
+    return {value: list(group) for value, group in groupby(sorted(rows, key=key), key)}

@@ -1,0 +1,142 @@
+"""Keeps the numbers of routes at hand, so that no request has to count millions of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.routes.store import counts
+from shared.contracts.vocabulary import family_name
+from shared.db.engine import create_engine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from pydantic import SecretStr
+    from sqlalchemy import RowMapping
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from services.routes.store.counts import Counts
+
+log = structlog.get_logger(__name__)
+
+SMALL_OCTETS = 8 * 1024 * 1024
+"""Of tables that a request may count itself: about 80,000 routes, in 10 ms."""
+COUNT_SECONDS = 600.0
+"""Of a count in the background, at most."""
+_LOOK_SECONDS = 5.0
+_REST = 20
+"""How many times as long as a count took there is none: it takes a twentieth of one core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the numbers of routes at the time of a request."""
+
+    counts: Counts | None
+    is_exact: bool
+
+    @property
+    def at(self) -> datetime | None:
+        """When they were counted."""
+        return self.counts.at if self.counts else None
+
+    def of(self, rib: RowMapping) -> int | None:
+        """Routes of a row of `rib.peer_rib` that are there now; None where nothing was counted."""
+        if self.counts is None:
+            return None
+        found = self.counts.ribs.get(rib["rib_id"])
+        return found.live(rib["valid_session"]) if found else 0
+
+    def by_family(self, ribs: Iterable[RowMapping]) -> dict[str, int] | None:
+        """Routes of these RIBs together."""
+        if self.counts is None:
+            return None
+        total: Counter[str] = Counter()
+        for rib in ribs:
+            total[family_name(rib["family"])] += self.of(rib) or 0
+        return dict(sorted(total.items()))
+
+    def last_update_at(self, ribs: Iterable[RowMapping]) -> datetime | None:
+        """The newest announcement or withdrawal of these RIBs."""
+        if self.counts is None:
+            return None
+        found = (self.counts.ribs.get(rib["rib_id"]) for rib in ribs)
+        moments = [one.last_update_at for one in found if one and one.last_update_at]
+        return max(moments, default=None)
+
+    def warnings(self) -> list[str]:
+        """What a reader of the numbers must know."""
+        if self.is_exact:
+            return []
+        if self.counts is None:
+            return ["routes are being counted for the first time; ask again in some seconds"]
+        return ["routes were counted at routes_as_of; what was committed since is not in"]
+
+
+class RouteCounter:
+    """Counts anew when something was committed: a small store when asked, else in the background.
+
+    A count stays exact for as long as nothing is committed.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, small_octets: int = SMALL_OCTETS) -> None:
+        self._engine = engine
+        self._small_octets = small_octets
+        self._last: Counts | None = None
+
+    async def known(self, conn: AsyncConnection) -> Known:
+        """What is known, in the snapshot of a request's transaction."""
+        state = await counts.state(conn)
+        if self._last is None or self._last.state.commits != state.commits:
+            if state.octets > self._small_octets:
+                return Known(self._last, is_exact=False)
+            self._last = await counts.count(conn)
+        return Known(self._last, is_exact=True)
+
+    async def refresh(self) -> float:
+        """Counts a large store if that is due; says how many seconds it took."""
+        began = time.monotonic()
+        async with self._engine.connect() as conn:
+            state = await counts.state(conn)
+            is_known = self._last is not None and self._last.state.commits == state.commits
+            if not is_known and state.octets > self._small_octets:
+                self._last = await counts.count(conn)
+        return time.monotonic() - began
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            took = 0.0
+            try:
+                took = await self.refresh()
+            except Exception as error:  # noqa: BLE001 - the next time may do, and requests go on
+                log.warning("routes could not be counted", error=str(error))
+            await asyncio.sleep(max(_LOOK_SECONDS, took * _REST))
+
+
+@contextlib.asynccontextmanager
+async def counting(url: SecretStr) -> AsyncIterator[RouteCounter]:
+    """A counter at work, with a connection of its own, on which a count may take its time."""
+    engine = create_engine(
+        url,
+        application="bgpilot routes counter",
+        pool_size=1,
+        statement_seconds=COUNT_SECONDS,
+        read_only_snapshots=True,
+    )
+    counter = RouteCounter(engine)
+    task = asyncio.create_task(counter.run())
+    try:
+        yield counter
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await engine.dispose()
