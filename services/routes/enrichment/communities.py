@@ -17,7 +17,7 @@ from services.routes.enrichment.errors import FileError
 _PART = re.compile(r"(\d+)-(\d+)|(n+)|([\dx]+)")
 _TYPE = re.compile(r"[a-z][a-z0-9_-]*")
 _FIELD = re.compile(r"\$(\d)")
-_REMEMBERED = 50_000
+_ANY = "any"
 
 
 class _Pattern(NamedTuple):
@@ -42,9 +42,10 @@ class _Pattern(NamedTuple):
 class CommunityTexts:
     """Texts by community: an exact one first, then the patterns in the order of the file."""
 
-    def __init__(self) -> None:
+    def __init__(self, remember: int = 50_000) -> None:
+        self._remember = remember
         self._exact: dict[str, str] = {}
-        self._patterns: defaultdict[str, list[_Pattern]] = defaultdict(list)
+        self._patterns: defaultdict[str, list[_Pattern]] = defaultdict(list)  # by first number
         self._known: dict[str, str | None] = {}
 
     def __len__(self) -> int:
@@ -60,12 +61,13 @@ class CommunityTexts:
         if all(one.isdigit() for one in numbers):
             self._exact.setdefault(":".join(parts), text)
         else:
-            self._patterns[_key(parts)].append(_pattern(parts, text))
+            first = numbers[0] if numbers[0].isdigit() else _ANY
+            self._patterns[first].append(_pattern(parts, text))
 
     def text(self, community: str) -> str | None:
         """What this community says, None where no line tells."""
         if community not in self._known:
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= self._remember:
                 self._known.clear()
             self._known[community] = self._find(community)
         return self._known[community]
@@ -73,8 +75,8 @@ class CommunityTexts:
     def _find(self, community: str) -> str | None:
         if community in self._exact:
             return self._exact[community]
-        parts = community.split(":")
-        for pattern in [*self._patterns.get(_key(parts), []), *self._patterns.get("", [])]:
+        first = next((one for one in community.split(":") if one.isdigit()), "")
+        for pattern in [*self._patterns.get(first, []), *self._patterns.get(_ANY, [])]:
             if (text := pattern.read(community)) is not None:
                 return text
         return None
@@ -97,12 +99,6 @@ def read_communities(text: str) -> CommunityTexts:
     if not texts:
         raise FileError("it is empty")
     return texts
-
-
-def _key(parts: list[str]) -> str:
-    """What the patterns of one AS are found by: the first number; nothing where that is open."""
-    number = parts[0] if parts[0][:1].isdigit() or len(parts) < 2 else parts[1]
-    return number if number.isdigit() else ""
 
 
 def _pattern(parts: list[str], text: str) -> _Pattern:

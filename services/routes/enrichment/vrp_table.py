@@ -13,7 +13,7 @@ from __future__ import annotations
 import socket
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import Literal, NamedTuple
+from typing import Literal
 
 RpkiState = Literal["valid", "invalid", "not_found"]
 
@@ -23,19 +23,14 @@ NEVER = 2**32 - 1
 _LOW = 2**64 - 1
 
 
-class Vrp(NamedTuple):
-    """Who may announce a prefix, and down to which length (RFC 6811 2).
+Vrp = tuple[int, int, int]
+"""The AS that may announce a prefix, down to which length (RFC 6811 2), and when that ends.
 
-    It counts before `expires`, in seconds of Unix time.
-    """
+Seconds of Unix time; the VRP counts before them.
+"""
 
-    asn: int
-    max_length: int
-    expires: int = NEVER
-
-
-Vrps = dict[tuple[int, int], list[Vrp]]
-"""The VRPs of a family, by the first address of their prefix and its length."""
+Vrps = dict[int, list[Vrp]]
+"""The VRPs of a family by their prefix: its first address << 8 | its length."""
 
 
 def read_prefix(text: str) -> tuple[bool, int, int]:
@@ -124,10 +119,10 @@ class _Family:
         everything = 2**self._width
         self._begin(0, 0)
         open_ = [(everything, 0)]  # the prefixes that are not over yet: end and number
-        for first, length in sorted(vrps):
+        for key in sorted(vrps):
+            first, length = key >> 8, key & 0xFF
             self._close(open_, first)
-            around = open_[-1][1]
-            prefix = self._add(length, around, vrps[first, length])
+            prefix = self._add(length, open_[-1][1], vrps[key])
             open_.append((first + (everything >> length), prefix))
             self._begin(first, prefix)
         self._close(open_, everything - 1)

@@ -23,11 +23,11 @@ def read_vrps(data: bytes, now: float) -> VrpTable:
     v6: Vrps = {}
     for number, entry in enumerate(roas):
         try:
-            is_v6, first, length, vrp = _vrp(entry)
+            is_v6, prefix, vrp = _vrp(entry)
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(f"roas[{number}] {_fault(error)}") from None
-        if vrp.expires > now:
-            (v6 if is_v6 else v4).setdefault((first, length), []).append(vrp)
+        if vrp[2] > now:
+            (v6 if is_v6 else v4).setdefault(prefix, []).append(vrp)
     if not v4 and not v6:
         raise FileError(f"all of its {len(roas)} VRPs have expired" if roas else "it has no VRPs")
     return VrpTable(v4, v6)
@@ -44,7 +44,7 @@ def _roas(data: bytes) -> list[Any]:
     return roas
 
 
-def _vrp(entry: Any) -> tuple[bool, int, int, Vrp]:  # noqa: ANN401 - whatever JSON has
+def _vrp(entry: Any) -> tuple[bool, int, Vrp]:  # noqa: ANN401 - whatever JSON has
     prefix = entry["prefix"]
     if not isinstance(prefix, str):
         raise TypeError(f"has the prefix {prefix!r}")
@@ -58,7 +58,7 @@ def _vrp(entry: Any) -> tuple[bool, int, int, Vrp]:  # noqa: ANN401 - whatever J
     expires = entry.get("expires", NEVER)
     if not isinstance(expires, int):
         raise TypeError(f"has the time {expires!r} in expires")
-    return is_v6, first, length, Vrp(_asn(entry["asn"]), max_length, min(max(expires, 0), NEVER))
+    return is_v6, first << 8 | length, (_asn(entry["asn"]), max_length, min(expires, NEVER))
 
 
 def _asn(value: Any) -> int:  # noqa: ANN401 - whatever JSON has
