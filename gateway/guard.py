@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from gateway.headers import values
 from shared.web import problem
@@ -76,7 +76,7 @@ class Guard:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = fault(scope) if scope["type"] == "http" else None
+        found = None if scope["type"] == "lifespan" else fault(scope)
         if found is None:
             await self._app(scope, receive, send)
             return
@@ -84,4 +84,4 @@ class Guard:
         error = problem.ProblemError(
             400, "malformed-request", found, headers={"Connection": "close"}
         )
-        await problem.response(Request(scope), error)(scope, receive, send)
+        await problem.response(HTTPConnection(scope), error)(scope, receive, send)

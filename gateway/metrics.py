@@ -15,7 +15,9 @@ SECONDS = Histogram(
     ["service"],
 )
 IN_FLIGHT = Gauge(
-    "bgpilot_gateway_upstream_in_flight", "Forwarded requests not answered in full yet", ["service"]
+    "bgpilot_gateway_upstream_in_flight",
+    "Forwarded requests not answered in full yet, without streams",
+    ["service"],
 )
 RETRIES = Counter("bgpilot_gateway_upstream_retries_total", "Connections tried again", ["service"])
 ABANDONED = Counter(
@@ -23,4 +25,19 @@ ABANDONED = Counter(
 )
 BROKEN = Counter(
     "bgpilot_gateway_broken_answers_total", "Answers that a service broke off midway", ["service"]
+)
+STREAMS = Gauge(
+    "bgpilot_gateway_open_streams",
+    "WebSockets and other answers without an end that are open",
+    ["service", "kind"],
+)
+MESSAGES = Counter(
+    "bgpilot_gateway_websocket_messages_total",
+    "WebSocket messages passed on to the client or to the service",
+    ["service", "to"],
+)
+CLOSED = Counter(
+    "bgpilot_gateway_websockets_closed_total",
+    "WebSockets that are over, by who ended them: client, service, or broken without a word",
+    ["service", "by"],
 )

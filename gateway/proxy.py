@@ -11,6 +11,7 @@ HEAD reaches the service as GET, whose body is left unread, and OPTIONS is answe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ from gateway import faults, metrics
 from gateway.body import ClientGone, RequestBody, too_large
 from gateway.headers import has_body, request_headers, response_headers, values
 from gateway.operator_token import authorise
+from gateway.origin import check_origin
+from gateway.places import Places
+from gateway.relay import Relay
 from gateway.upstreams import Forward, Table, Upstream, find
 from shared.web.problem import ProblemError
 
@@ -53,29 +57,43 @@ class Proxy:
         self._table = table
         self._services = services
         self._settings = settings
+        self._places = Places(settings.gateway_max_streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        entry = self._admit(scope)
-        if scope["method"] == "OPTIONS":
-            await Response(status_code=204, headers=_allow(entry))(scope, receive, send)
-            return
+        entry = self._entry(scope)
+        if scope["type"] == "http":
+            self._admit(scope, entry)
+            if scope["method"] == "OPTIONS":
+                await Response(status_code=204, headers=_allow(entry))(scope, receive, send)
+                return
+        elif entry.kind != "websocket":
+            raise HTTPException(404)
         upstream = self._services[entry.service]
         if not upstream.enabled:
             raise faults.disabled(upstream)
-        body = RequestBody(
-            receive,
-            max_bytes=self._settings.gateway_max_body_bytes,
-            max_silence=self._settings.gateway_body_seconds,
-        )
-        await _Exchange(scope, body, send, upstream).run()
+        with self._places.taken(scope, entry):
+            if scope["type"] == "websocket":
+                check_origin(scope, self._settings.gateway_allowed_origins)
+                await Relay(scope, receive, send, upstream).run()
+            else:
+                body = RequestBody(
+                    receive,
+                    max_bytes=self._settings.gateway_max_body_bytes,
+                    max_silence=self._settings.gateway_body_seconds,
+                )
+                await _Exchange(scope, body, send, upstream, entry).run()
 
-    def _admit(self, scope: Scope) -> Forward:
-        """The table's entry for a request that may be forwarded; all others are refused."""
+    def _entry(self, scope: Scope) -> Forward:
+        """The table's entry for a path, or 404."""
         entry = find(self._table, scope["raw_path"])
         if entry is None:
             raise HTTPException(404)
         # The label of the request's metrics, in place of its path.
         scope["route"] = entry
+        return entry
+
+    def _admit(self, scope: Scope, entry: Forward) -> None:
+        """Returns for a request that may be forwarded."""
         method, headers = scope["method"], scope["headers"]
         if method not in entry.methods:
             allow = _allow(entry)
@@ -85,7 +103,9 @@ class Proxy:
         limit = self._settings.gateway_max_body_bytes
         if any(int(length) > limit for length in values(headers, b"content-length")):
             raise too_large(limit)
-        return entry
+        if entry.kind == "websocket":
+            detail = f"{entry.path} is a WebSocket: ask for it with `Upgrade: websocket`"
+            raise ProblemError(426, "websocket-only", detail, headers={"Upgrade": "websocket"})
 
 
 def _allow(entry: Forward) -> dict[str, str]:
@@ -95,10 +115,16 @@ def _allow(entry: Forward) -> dict[str, str]:
 class _Exchange:
     """One request on its way to a service, and its answer on the way back."""
 
-    def __init__(self, scope: Scope, body: RequestBody, send: Send, upstream: Upstream) -> None:
+    def __init__(
+        self, scope: Scope, body: RequestBody, send: Send, upstream: Upstream, entry: Forward
+    ) -> None:
         self._body = body
         self._send = send
         self._upstream = upstream
+        streams = entry.kind == "stream"
+        self._ask_service = upstream.send_for_stream if streams else upstream.send
+        in_flight = metrics.IN_FLIGHT.labels(upstream.name)
+        self._in_flight = contextlib.nullcontext() if streams else in_flight.track_inprogress()
         self._has_body = has_body(scope["headers"])
         self._head_alone = scope["method"] == "HEAD"
         self._repeatable = scope["method"] in {"GET", "HEAD"} and not self._has_body
@@ -111,7 +137,7 @@ class _Exchange:
 
     async def run(self) -> None:
         """Returns when the answer is complete or nobody wants it any more."""
-        with metrics.IN_FLIGHT.labels(self._upstream.name).track_inprogress():
+        with self._in_flight:
             try:
                 await self._until_client_gone()
             except ClientGone:
@@ -164,7 +190,7 @@ class _Exchange:
         lost = False
         for pause in RETRY_AFTER if self._repeatable else ():
             try:
-                return await self._upstream.send(self._request)
+                return await self._ask_service(self._request)
             except _NEVER_SENT:
                 pass
             except _LOST:
@@ -174,7 +200,7 @@ class _Exchange:
             metrics.RETRIES.labels(self._upstream.name).inc()
             self._record["retries"] = self._record.get("retries", 0) + 1
             await asyncio.sleep(pause)
-        return await self._upstream.send(self._request)
+        return await self._ask_service(self._request)
 
     async def _pass_back(self, answer: httpx.Response) -> None:
         headers = response_headers(answer.headers.raw, self._upstream.url)

@@ -20,6 +20,13 @@ def _origin(url: str) -> str:
     return url
 
 
+def _origins(listed: str) -> str:
+    each = [origin.strip().rstrip("/").lower() for origin in listed.split(",") if origin.strip()]
+    if any(origin != "*" and not _ORIGIN.fullmatch(origin) for origin in each):
+        raise ValueError("give https://HOST:PORT without a path, several with commas, or * for any")
+    return ",".join(each)
+
+
 ServiceUrl = Annotated[str, AfterValidator(_origin)]
 
 
@@ -43,6 +50,10 @@ class GatewaySettings(LogSettings):
     gateway_max_body_bytes: int = Field(default=1_000_000, ge=0)
     gateway_max_connections: int = Field(default=100, ge=1, le=10_000)
     """Connections to each service at one time."""
+    gateway_max_streams: int = Field(default=1000, ge=1, le=20_000)
+    """WebSockets and other answers without an end at one time; half of them from one address."""
+    gateway_allowed_origins: Annotated[str, AfterValidator(_origins)] = ""
+    """Sites besides our own whose pages may open WebSockets."""
     gateway_openapi_seconds: float = Field(default=60.0, ge=0)
     """How old a service's API description may grow before it is fetched again."""
     forwarded_allow_ips: str = ""

@@ -6,9 +6,10 @@ here and its `GATEWAY_<SERVICE>_URL` in the settings.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods that change nothing."""
 
+Kind = Literal["answer", "stream", "websocket"]
+"""What a path gives: an answer that ends, one that goes on for as long as its client reads, or a
+WebSocket and nothing else. How long a service may be silent follows from it."""
+
+_HEARTBEATS_MISSED = 60.0
+"""Seconds; a stream says something, if only a heartbeat, every 15."""
+
 _PROBE_SECONDS = 2.0
 _PROBE_CONNECTIONS = 4
 
@@ -33,6 +41,7 @@ class Forward:
     path: str
     service: str
     methods: frozenset[str] = READING
+    kind: Kind = "answer"
 
     @property
     def root(self) -> str:
@@ -57,10 +66,11 @@ TABLE: Table = (
     Forward("/api/v1/churn", "routes"),
     Forward("/api/v1/asns", "routes"),
     Forward("/api/v1/evpn", "routes"),
-    Forward("/api/v1/stream", "routes"),
-    # Where clients of RIS Live look for it, so that they attach by changing the host alone.
-    Forward("/v1/stream", "routes"),
-    Forward("/v1/ws", "routes"),
+    Forward("/api/v1/stream", "routes", kind="stream"),
+    Forward("/api/v1/stream/ws", "routes", kind="websocket"),
+    # Where clients of RIS Live look for them, so that they attach by changing the host alone.
+    Forward("/v1/stream", "routes", kind="stream"),
+    Forward("/v1/ws", "routes", kind="websocket"),
     Forward("/api/v1/stats", "ingest"),
 )
 
@@ -77,8 +87,9 @@ def find(table: Table, raw_path: bytes) -> Forward | None:
 class Upstream:
     """One service: where it is, and its own bounded pool of connections.
 
-    Each service has its pool, so that one that hangs takes no connection from the others, and
-    its probes have another, so that a full pool does not look like a dead service.
+    Each service has its pool, so that one that hangs takes no connection from the others. Its
+    streams have another, so that those who stay leave room for those who ask, and its probes a
+    third, so that a full pool does not look like a dead service.
     """
 
     def __init__(self, name: str, settings: GatewaySettings) -> None:
@@ -88,7 +99,9 @@ class Upstream:
         self.connect_seconds = settings.gateway_connect_seconds
         self.answer_seconds = settings.gateway_answer_seconds
         self._max_connections = settings.gateway_max_connections
+        self._max_streams = settings.gateway_max_streams
         self._client: httpx.AsyncClient | None = None
+        self._streams: httpx.AsyncClient | None = None
         self._probes: httpx.AsyncClient | None = None
 
     @property
@@ -111,6 +124,11 @@ class Upstream:
                 max_connections=self._max_connections,
             ) as self._client,
             http.client(
+                connect_timeout=self.connect_seconds,
+                read_timeout=_HEARTBEATS_MISSED,
+                max_connections=self._max_streams,
+            ) as self._streams,
+            http.client(
                 connect_timeout=_PROBE_SECONDS,
                 read_timeout=_PROBE_SECONDS,
                 base_url=self.url,
@@ -123,6 +141,15 @@ class Upstream:
         """The answer up to its headers; the caller reads the body and closes it."""
         assert self._client is not None  # noqa: S101 - the lifespan opens it before any request
         return await self._client.send(request, stream=True)
+
+    async def send_for_stream(self, request: httpx.Request) -> httpx.Response:
+        """The same for an answer without an end: it begins as soon as any other."""
+        assert self._streams is not None  # noqa: S101 - the lifespan opens it before any request
+        try:
+            async with asyncio.timeout(self.answer_seconds):
+                return await self._streams.send(request, stream=True)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("the stream did not begin", request=request) from error
 
     async def probe(self, path: str) -> httpx.Response:
         """A small answer, read whole, within seconds; raises httpx.HTTPError."""

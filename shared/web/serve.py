@@ -70,7 +70,7 @@ def serve(
     take `finish_seconds` more once it stops. A second signal, or a stop that takes longer than
     STOP_SECONDS, ends the process at once, after a call of `abort`.
     """
-    _allow_open_files()
+    allow_open_files()
     listener = listen(host, port, variable=variable)
     end_stalled(listener)
     config = configuration(app, trusted_proxies=trusted_proxies, finish_seconds=finish_seconds)
@@ -140,7 +140,7 @@ def end_stalled(listener: socket.socket, *, seconds: float = STALL_SECONDS) -> N
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
-def _allow_open_files() -> None:
+def allow_open_files() -> None:
     """Raises this process's own limit of open files as far as it may: each client is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)

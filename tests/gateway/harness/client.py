@@ -64,6 +64,10 @@ class Connection:
         self._writer.write(data)
         await self._writer.drain()
 
+    async def read_line(self) -> bytes:
+        """The next line as it comes."""
+        return await self._reader.readline()
+
     def close(self) -> None:
         self._writer.close()
 
