@@ -360,7 +360,7 @@ class Stage:
         rows = await self._look.fetch(_CURRENT, router_id)
         stored, promised = _stored(rows), self.ledger.routes()
         if self._is_raced:
-            stored, promised = _in_outline(stored), _in_outline(promised)
+            stored, promised = in_outline(stored), in_outline(promised)
         _check_same(stored, promised)
         _check_times(rows)
         peers = await self._look.fetch(
@@ -425,7 +425,7 @@ def _stored(rows: list[asyncpg.Record]) -> dict[Place, Seen]:
     return places
 
 
-def _in_outline(routes: dict[Place, Seen]) -> dict[Place, tuple[str, int, int | None]]:
+def in_outline(routes: dict[Place, Seen]) -> dict[Place, tuple[str, int, int | None]]:
     """Live routes without times: where sessions overlap, when one was noticed first may differ."""
     return {
         place: (seen.state, seen.med, seen.label)

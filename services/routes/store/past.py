@@ -1,0 +1,141 @@
+"""The RIB as it was: the tables of the current RIB, brought back to a moment.
+
+A moment is a time of ours, when a message reached us, and includes what arrived at it. Of each
+route the last event of its newest session until then counts; it was gone where that withdrew it,
+or where a sweep until then names a newer session.
+
+`route_at` stands in a statement where `rib.route` would stand and has its columns, `ribs_at` turns
+RIBs into what they were: whatever asks the current RIB asks the past with these two.
+
+Every route that there was has a row in the current RIB, which is kept as long as the history. A row
+that nothing has touched since the moment is as it was then; of the others, and only of those, the
+events are read, by their prefix. So the RIB of a peer is read along its table, without a sort.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy import RowMapping
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+# A withdrawal is a change, but not of a route that was gone already, with its session: then the
+# last change is an announcement, and the row does not say until when the route was there.
+_UNTOUCHED = """
+r.last_changed <= CAST(:moment AS timestamptz)
+AND CASE WHEN r.is_withdrawn THEN r.last_changed > r.last_confirmed
+         ELSE r.last_confirmed <= CAST(:moment AS timestamptz) END
+"""
+
+# Newest first. Within one message a route that is both withdrawn and announced is announced
+# (RFC 4271 4.3).
+_NEWEST = "ORDER BY e.session DESC, e.seq DESC, e.attr_id IS NULL"
+
+# `was_live`: whether an event found its route there, that is, whether the one before announced it
+# and its session was not over by then.
+_ROUTE_AT = """
+(SELECT r.{key}, r.rib_id, r.path_id, r.first_seen, was.*
+   FROM rib.{route} AS r
+  CROSS JOIN LATERAL (
+    SELECT r.attr_id, r.session, r.is_withdrawn, r.last_changed, r.last_confirmed {row_detail}
+     WHERE {untouched}
+    UNION ALL
+    SELECT (array_agg(e.attr_id {newest}) FILTER (WHERE e.attr_id IS NOT NULL))[1],
+           (array_agg(e.session {newest}))[1],
+           (array_agg(e.attr_id IS NULL {newest}))[1],
+           max(e.time) FILTER (WHERE CASE WHEN e.attr_id IS NULL THEN e.was_live
+                                          ELSE NOT e.was_live OR e.is_other END),
+           max(e.time) FILTER (WHERE e.attr_id IS NOT NULL) {last_detail}
+      FROM (
+        SELECT e.*, e.before_attr_id IS NOT NULL AND CASE
+                 WHEN e.before_session < e.session THEN NOT EXISTS (
+                   SELECT FROM rib.sweep AS s JOIN rib.peer_rib AS b USING (peer_id)
+                    WHERE b.rib_id = r.rib_id AND s.session > e.before_session AND s.time <= e.time
+                      AND (s.family IS NULL OR s.family = b.family AND s.view = b.view))
+                 ELSE true END AS was_live,
+               e.before_attr_id IS DISTINCT FROM e.attr_id {or_detail} AS is_other
+          FROM (
+            SELECT e.seq, e.time, e.session, e.attr_id, lag(e.attr_id) OVER said AS before_attr_id,
+                   lag(e.session) OVER said AS before_session {event_detail}
+              FROM rib.{event} AS e
+             WHERE e.{key} = r.{key} AND e.rib_id = r.rib_id
+               AND rib.path_id_bits(e.path_id) = r.path_id
+               AND e.time BETWEEN r.first_seen AND CAST(:moment AS timestamptz)
+            WINDOW said AS (ORDER BY e.session, e.seq, e.attr_id IS NOT NULL)
+          ) AS e
+      ) AS e
+     WHERE NOT ({untouched})
+    HAVING count(e.attr_id) > 0
+  ) AS was
+  WHERE r.first_seen <= CAST(:moment AS timestamptz))
+"""
+_DETAIL = {
+    "row_detail": ", r.detail",
+    "last_detail": f", (array_agg(e.detail {_NEWEST}) FILTER (WHERE e.attr_id IS NOT NULL))[1] "
+    "AS detail",
+    "or_detail": "OR e.before_detail IS DISTINCT FROM e.detail",
+    "event_detail": ", e.detail, lag(e.detail) OVER said AS before_detail",
+}
+_SHARED = {"untouched": _UNTOUCHED, "newest": _NEWEST}
+_TABLES_AT = {
+    "route": _ROUTE_AT.format(
+        route="route", event="route_event", key="prefix", **_SHARED, **dict.fromkeys(_DETAIL, "")
+    ),
+    "nlri_route": _ROUTE_AT.format(
+        route="nlri_route", event="nlri_event", key="nlri_id", **_SHARED, **_DETAIL
+    ),
+}
+
+
+def route_at(table: Literal["route", "nlri_route"]) -> str:
+    """A FROM item with the rows and columns of this table at `:moment`, to be named by `AS`."""
+    return _TABLES_AT[table]
+
+
+# What a sweep names is gone, whatever came before; the newest session that was heard of is the
+# peer's, and it is over where it was said to be down or lost.
+_RIBS_AT = """
+SELECT b.rib_id, coalesce(valid.session, 0) AS valid_session, complete.at AS complete_at,
+       coalesce(newest.session, 0) AS session, coalesce(over.event, 'up') AS state,
+       coalesce(over.time, newest.since) AS since,
+       CASE WHEN over.event = 'down' THEN over.time END AS down_at
+  FROM rib.peer_rib AS b
+ CROSS JOIN LATERAL (
+    SELECT max(s.session) AS session FROM rib.sweep AS s
+     WHERE s.peer_id = b.peer_id AND s.time <= :moment
+       AND (s.family IS NULL OR s.family = b.family AND s.view = b.view)) AS valid
+ CROSS JOIN LATERAL (
+    SELECT max(e.time) AS at FROM rib.peer_event AS e
+     WHERE e.peer_id = b.peer_id AND e.time <= :moment AND e.event IN ('end_of_rib', 'expired')
+       AND (e.family IS NULL OR e.family = b.family AND e.view = b.view)) AS complete
+ CROSS JOIN LATERAL (
+    SELECT max(e.session) AS session, max(e.time) FILTER (WHERE e.event = 'up') AS since
+      FROM (SELECT e.event, e.session, e.time FROM rib.peer_event AS e
+             WHERE e.peer_id = b.peer_id AND e.time <= :moment
+               AND e.event IN ('up', 'down', 'lost')
+             ORDER BY e.session DESC FETCH FIRST 1 ROWS WITH TIES) AS e) AS newest
+  LEFT JOIN LATERAL (
+    SELECT e.event, e.time FROM rib.peer_event AS e
+     WHERE e.peer_id = b.peer_id AND e.time <= :moment AND e.session = newest.session
+       AND e.event IN ('down', 'lost')
+     ORDER BY e.event = 'down' DESC, e.time LIMIT 1) AS over ON true
+ WHERE b.rib_id = ANY (:ribs)
+"""
+
+
+async def ribs_at(
+    conn: AsyncConnection, ribs: Mapping[int, RowMapping], moment: datetime
+) -> dict[int, Mapping[str, Any]]:
+    """These RIBs as they were: which sessions counted, and how their peers were.
+
+    A peer of whose sessions nothing is known any more (SESSION_RETENTION) is taken to be up.
+    """
+    values = {"ribs": list(ribs), "moment": moment}
+    then = {row["rib_id"]: row for row in (await conn.execute(text(_RIBS_AT), values)).mappings()}
+    return {rib_id: {**rib, **then[rib_id]} for rib_id, rib in ribs.items()}
