@@ -11,7 +11,7 @@ RUN := .venv/bin/
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up compile test test-packages check format fuzz bench bench-ingest bench-wire clean
+.PHONY: help demo up compile test test-packages check format fuzz bench bench-ingest bench-query bench-wire clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ bench-wire: $(READY_DEV) ## Measure the decoder alone: plain, compiled, and pmac
 
 bench-ingest: $(READY_DEV) ## Measure the way into the store: loads, churn, lag, bytes, memory
 	@$(RUN)python -m bench ingest steady
+
+bench-query: $(READY_DEV) ## Measure answers over five full tables and thirty days (7 GB in BENCH_HOME)
+	@$(RUN)python -m bench query
 
 bench: $(READY_DEV) ## Measure; each figure is one JSON line (bench/README.md)
 	@$(RUN)python -m bench $(ARGS)

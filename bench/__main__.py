@@ -7,9 +7,9 @@ import os
 import platform
 import sys
 
-from bench import ingest, steady, wire
+from bench import ingest, query, steady, wire
 
-BENCHMARKS = {"wire": wire.run, "ingest": ingest.run, "steady": steady.run}
+BENCHMARKS = {"wire": wire.run, "ingest": ingest.run, "steady": steady.run, "query": query.run}
 
 
 def machine() -> dict[str, object]:
