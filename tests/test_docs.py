@@ -13,6 +13,7 @@ from services.ingest.endpoints import api as ingest_api
 from services.ingest.settings import IngestSettings
 from services.routes import endpoints as routes_endpoints
 from services.routes.settings import RoutesSettings
+from shared.clients.settings import ClientSettings
 from shared.db.layout import LayoutSettings
 from shared.stack.settings import StackSettings
 
@@ -26,6 +27,7 @@ SETTINGS: tuple[type[Settings], ...] = (
     GatewaySettings,
     StackSettings,
     LayoutSettings,
+    ClientSettings,
 )
 VARIABLES = {name.upper(): field for kind in SETTINGS for name, field in kind.model_fields.items()}
 EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))

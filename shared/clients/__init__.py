@@ -1,0 +1,1 @@
+"""Typed clients of our own services. Whatever goes wrong is an error of `shared.errors`."""
