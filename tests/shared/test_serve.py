@@ -12,7 +12,7 @@ import uvicorn
 import uvloop
 
 from shared.errors import UserError
-from shared.web.serve import configuration, listen
+from shared.web.serve import configuration, end_stalled, listen
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -51,3 +51,30 @@ def test_who_connects_before_the_server_runs_is_served_later(
         early.settimeout(10)
         runner.run(server.serve(sockets=[listener]))
         assert early.recv(100).startswith(b"HTTP/1.1 204 ")
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone has it")
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_stays_and_reads_nothing_is_let_go(
+    new_loop: type[asyncio.AbstractEventLoop],
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        gone = asyncio.ensure_future(receive())
+        while not gone.done():
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+        assert gone.result()["type"] == "http.disconnect"
+        server.should_exit = True
+
+    config = configuration(app)
+    config.lifespan = "off"
+    server = uvicorn.Server(config)
+    with closing(listen("127.0.0.1", 0, variable="PORT")) as listener:
+        end_stalled(listener, seconds=0.1)
+        with (
+            socket.create_connection(listener.getsockname()) as idle,
+            asyncio.Runner(loop_factory=new_loop) as runner,
+        ):
+            idle.sendall(REQUEST)
+            runner.run(asyncio.wait_for(server.serve(sockets=[listener]), 30))
