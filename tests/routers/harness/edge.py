@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.routers.harness.station import Station
 
 FAMILIES = ("ipv4_unicast", "ipv6_unicast")
+RIBS = ("adj_in_pre", "adj_in_post")
 
 
 class Router(Protocol):
@@ -98,14 +99,19 @@ def router_received(router: Router, peer: str, routes: Iterable[Route]) -> None:
     eventually(check)
 
 
-def station_agrees(router: Router, station: Station, peer: str) -> None:
+def said(router: Router, peer: str, rib: str, family: str) -> Table:
+    """The routes of `peer` before its policy or after it, in the router's own words."""
+    return router.received(peer, family) if rib == "adj_in_pre" else router.accepted(peer, family)
+
+
+def station_agrees(router: Router, station: Station, peer: str, ribs: Sequence[str] = RIBS) -> None:
     """Waits until the API has the routes of `peer` as the router has, before and after policy."""
 
     def check() -> None:
         for family in FAMILIES:
-            for rib, ask in (("adj_in_pre", router.received), ("adj_in_post", router.accepted)):
+            for rib in ribs:
                 there = station.table(peer=peer, rib=rib, family=family)
-                check_same(ask(peer, family), there, f"{family} of {peer} in {rib}")
+                check_same(said(router, peer, rib, family), there, f"{family} of {peer} in {rib}")
 
     eventually(check)
 
