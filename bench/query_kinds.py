@@ -25,7 +25,7 @@ QUESTIONS = 600
 _PREFIXES = """
 SELECT prefix::text, host(prefix), family(prefix)
   FROM rib.route TABLESAMPLE SYSTEM (1) REPEATABLE (1)
- WHERE rib_id % 2 = 1 OR rib_id < 5 ORDER BY hashtext(prefix::text) LIMIT 1000
+ ORDER BY hashtext(prefix::text) LIMIT 1000
 """
 _NETWORKS = """
 SELECT DISTINCT network(set_masklen(prefix::inet, 16))::text, 0
@@ -33,7 +33,7 @@ SELECT DISTINCT network(set_masklen(prefix::inet, 16))::text, 0
          WHERE family(prefix) = 4 AND masklen(prefix) > 16) AS r LIMIT 1000
 """
 _SETS = """
-SELECT origin_asn, as_path[2 + hashint8(attr_id) & 1], communities[1 + (hashint8(attr_id) & 7)
+SELECT origin_asn, as_path[2 + (hashint8(attr_id) & 1)], communities[1 + (hashint8(attr_id) & 7)
        % cardinality(communities)]
   FROM rib.route TABLESAMPLE SYSTEM (1) REPEATABLE (3) JOIN rib.path_attributes USING (attr_id)
  WHERE origin_asn IS NOT NULL AND cardinality(communities) > 0
