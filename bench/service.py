@@ -54,8 +54,8 @@ class Service:
         return round(self.ingest.memory_info().rss / 1e6)
 
     def stats(self) -> dict[str, Any]:
-        """What `/api/v1/stats` says."""
-        data: dict[str, Any] = self._http.get("/api/v1/stats").json()["data"]
+        """What `/api/v1/ingest/stats` says."""
+        data: dict[str, Any] = self._http.get("/api/v1/ingest/stats").json()["data"]
         return data
 
     def until_committed(self, received_bytes: int) -> dict[str, Any]:

@@ -71,7 +71,8 @@ TABLE: Table = (
     # Where clients of RIS Live look for them, so that they attach by changing the host alone.
     Forward("/v1/stream", "routes", kind="stream"),
     Forward("/v1/ws", "routes", kind="websocket"),
-    Forward("/api/v1/stats", "ingest"),
+    Forward("/api/v1/stats", "routes"),
+    Forward("/api/v1/ingest", "ingest"),
 )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 api = APIRouter(prefix="/api/v1", tags=["ingest"], dependencies=[Depends(known_parameters_only)])
 
 
-@api.get("/stats", summary="How much was received, and how much of it is committed")
+@api.get("/ingest/stats", summary="How much was received, and how much of it is committed")
 async def stats(request: Request) -> Envelope[IngestStats]:
     """Counts since the start, over all workers, at each hop from the socket to the commit."""
     ingest: Ingest = request.app.state.ingest

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from services.routes import endpoints
 from services.routes.answering.counting import counting
 from services.routes.enrichment.enrichment import Enrichment
+from shared.clients.ingest import ingest_services
 from shared.db.engine import create_engine
 from shared.db.errors import is_away, reason
 from shared.web.app import create_service
@@ -38,6 +39,7 @@ def create_app(settings: RoutesSettings) -> FastAPI:
         )
         async with (
             counting(settings.database_url) as app.state.counter,
+            ingest_services(settings.ingest_urls) as app.state.ingest_services,
             app.state.enrichment.watching(),
         ):
             yield

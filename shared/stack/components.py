@@ -49,6 +49,7 @@ def services(
         "LOG_FORMAT": "json",
         "GATEWAY_INGEST_URL": ingest.url,
         "GATEWAY_ROUTES_URL": routes.url,
+        "ROUTES_INGEST_URLS": ingest.url,
     }
     for listener in settings.listeners():
         environment |= listener.environment

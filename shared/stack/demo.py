@@ -101,7 +101,7 @@ class Demo:
         raise UserError(f"the replay ended too early: {await replay.ending()}")
 
     async def _stats(self, gateway: httpx.AsyncClient) -> dict[str, Any]:
-        answer = await gateway.get("/api/v1/stats")
+        answer = await gateway.get("/api/v1/ingest/stats")
         answer.raise_for_status()
         stats: dict[str, Any] = answer.json()["data"]
         return stats

@@ -60,7 +60,7 @@ def current(app: FastAPI) -> Spec:
 
 def both() -> dict[str, Spec]:
     return {
-        "ingest": current(service("ingest", "/api/v1/stats", "/internal")),
+        "ingest": current(service("ingest", "/api/v1/ingest/stats", "/internal")),
         "routes": current(service("routes", "/api/v1/routes/summary", "/api/v1/peers")),
     }
 
@@ -88,7 +88,7 @@ def resolve(document: Any, reference: str) -> Any:
 
 def test_it_shows_what_the_table_lets_through_and_nothing_else() -> None:
     assert set(operations(merged(both(), TABLE, version="1"))) == {
-        ("GET", "/api/v1/stats"),
+        ("GET", "/api/v1/ingest/stats"),
         ("GET", "/api/v1/routes/summary"),
         ("GET", "/api/v1/peers"),
     }
@@ -133,10 +133,12 @@ def test_only_what_changes_state_asks_for_the_operators_token() -> None:
 
 
 def test_what_a_service_says_of_a_status_wins_over_the_gateways_words() -> None:
-    spec = current(service("ingest", "/api/v1/stats"))
-    spec.document["paths"]["/api/v1/stats"]["get"]["responses"]["503"] = {"description": "theirs"}
+    spec = current(service("ingest", "/api/v1/ingest/stats"))
+    spec.document["paths"]["/api/v1/ingest/stats"]["get"]["responses"]["503"] = {
+        "description": "theirs"
+    }
     document = merged({"ingest": spec}, TABLE, version="1")
-    responses = operations(document)["GET", "/api/v1/stats"]["responses"]
+    responses = operations(document)["GET", "/api/v1/ingest/stats"]["responses"]
     assert responses["503"] == {"description": "theirs"}
     assert responses["502"] == {"$ref": "#/components/responses/gateway_502"}
 
@@ -149,7 +151,7 @@ def test_every_kind_of_reference_is_renamed() -> None:
             "security": [{"key": ["read"]}],
             "servers": [{"url": "http://127.0.0.1:8081"}],
             "paths": {
-                "/api/v1/stats": {
+                "/api/v1/ingest/stats": {
                     "servers": [{"url": "http://127.0.0.1:8081"}],
                     "parameters": [{"$ref": "#/components/parameters/Limit"}],
                     "get": {
@@ -179,7 +181,7 @@ def test_every_kind_of_reference_is_renamed() -> None:
         },
     )
     document = merged({"ingest": spec}, TABLE, version="1")
-    item = document["paths"]["/api/v1/stats"]
+    item = document["paths"]["/api/v1/ingest/stats"]
     assert item["parameters"] == [{"$ref": "#/components/parameters/ingest_Limit"}]
     assert item["get"]["responses"]["200"] == {"$ref": "#/components/responses/ingest_Fine"}
     assert item["get"]["security"] == [{"ingest_key": ["read"]}]

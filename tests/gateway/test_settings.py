@@ -70,7 +70,8 @@ def test_the_token_does_not_show_in_what_is_printed() -> None:
 @pytest.mark.parametrize(
     ("path", "service"),
     [
-        (b"/api/v1/stats", "ingest"),
+        (b"/api/v1/stats", "routes"),
+        (b"/api/v1/ingest/stats", "ingest"),
         (b"/api/v1/routers/7", "routes"),
         (b"/api/v1/routes/", "routes"),
         (b"/api/v1/route", None),

@@ -58,8 +58,8 @@ class Program:
             return await client.get(path)
 
     async def stats(self) -> dict[str, Any]:
-        """`/api/v1/stats`."""
-        data: dict[str, Any] = (await self.get("/api/v1/stats")).json()["data"]
+        """`/api/v1/ingest/stats`."""
+        data: dict[str, Any] = (await self.get("/api/v1/ingest/stats")).json()["data"]
         return data
 
     async def ready(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-    from services.routes.store.counts import Counts
+    from services.routes.store.counts import Counts, State
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,8 @@ COUNT_SECONDS = 600.0
 _LOOK_SECONDS = 5.0
 _REST = 20
 """How many times as long as a count took there is none: it takes a twentieth of one core."""
+_LOOKS = 7
+"""That a rate is made of: half a minute, when nothing has to be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ class Known:
 
     counts: Counts | None
     is_exact: bool
+    committed_per_s: float | None = None
+    """Announcements and withdrawals; None before the second look."""
 
     @property
     def at(self) -> datetime | None:
         """When they were counted."""
-        return self.counts.at if self.counts else None
+        return self.counts.state.at if self.counts else None
 
     def of(self, rib: RowMapping) -> int | None:
         """Routes of a row of `rib.peer_rib` that are there now; None where nothing was counted."""
@@ -91,25 +95,39 @@ class RouteCounter:
         self._engine = engine
         self._small_octets = small_octets
         self._last: Counts | None = None
+        self._seen: deque[State] = deque(maxlen=_LOOKS)
 
     async def known(self, conn: AsyncConnection) -> Known:
         """What is known, in the snapshot of a request's transaction."""
         state = await counts.state(conn)
-        if self._last is None or self._last.state.commits != state.commits:
-            if state.octets > self._small_octets:
-                return Known(self._last, is_exact=False)
-            self._last = await counts.count(conn)
-        return Known(self._last, is_exact=True)
+        is_exact = self._is_counted(state)
+        if not is_exact and state.octets <= self._small_octets:
+            self._last, is_exact = await counts.count(conn), True
+        return Known(self._last, is_exact, self._rate())
 
     async def refresh(self) -> float:
         """Counts a large store if that is due; says how many seconds it took."""
         began = time.monotonic()
         async with self._engine.connect() as conn:
             state = await counts.state(conn)
-            is_known = self._last is not None and self._last.state.commits == state.commits
-            if not is_known and state.octets > self._small_octets:
+            self._seen.append(state)
+            if not self._is_counted(state) and state.octets > self._small_octets:
                 self._last = await counts.count(conn)
         return time.monotonic() - began
+
+    def _is_counted(self, state: State) -> bool:
+        return self._last is not None and self._last.state.committed == state.committed
+
+    def _rate(self) -> float | None:
+        if len(self._seen) < 2:
+            return None
+        first, last = self._seen[0], self._seen[-1]
+        # A writer that began since then began at nothing; one that is gone adds nothing.
+        routes = sum(
+            max(count - first.committed.get(writer, 0), 0)
+            for writer, count in last.committed.items()
+        )
+        return round(routes / (last.at - first.at).total_seconds(), 1)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -1,5 +1,5 @@
 """HTTP handlers, a module for each subject."""
 
-from services.routes.endpoints import asns, inventory, routes
+from services.routes.endpoints import asns, inventory, routes, stats
 
-ALL = [asns.api, inventory.api, routes.api]
+ALL = [asns.api, inventory.api, routes.api, stats.api]

@@ -27,9 +27,11 @@ class RibCount:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the current RIB is at a moment: a text that every commit of routes changes."""
+    """How far the current RIB is at a moment. Every commit of routes changes `committed`."""
 
-    commits: str
+    at: datetime
+    committed: dict[int, int]
+    """Announcements and withdrawals, by writer."""
     octets: int
     """Of the tables of current routes."""
 
@@ -39,13 +41,14 @@ class Counts:
     """What was counted, by RIB, and the state of the store that it is true of."""
 
     state: State
-    at: datetime
     ribs: dict[int, RibCount]
 
 
 _STATE = """
-SELECT coalesce((SELECT string_agg(writer_id::text || ':' || routes::text, ' ' ORDER BY writer_id)
-                   FROM rib.progress WHERE stage = 'current'), '') AS commits,
+SELECT transaction_timestamp() AS at,
+       ARRAY(SELECT writer_id FROM rib.progress WHERE stage = 'current' ORDER BY writer_id)
+           AS writers,
+       ARRAY(SELECT routes FROM rib.progress WHERE stage = 'current' ORDER BY writer_id) AS routes,
        pg_relation_size('rib.route') + pg_relation_size('rib.nlri_route') AS octets
 """
 
@@ -60,13 +63,12 @@ SELECT rib_id, session, count(*) FILTER (WHERE NOT is_withdrawn) AS routes,
 async def state(conn: AsyncConnection) -> State:
     """Of the transaction's snapshot."""
     row = (await conn.execute(text(_STATE))).one()
-    return State(row.commits, row.octets)
+    return State(row.at, dict(zip(row.writers, row.routes, strict=True)), row.octets)
 
 
 async def count(conn: AsyncConnection) -> Counts:
     """Reads every current route once."""
     counted = await state(conn)
-    at: datetime = (await conn.execute(text("SELECT transaction_timestamp()"))).scalar_one()
     ribs: dict[int, RibCount] = {}
     for table in ("route", "nlri_route"):
         for row in await conn.execute(text(_COUNT.format(table=table))):
@@ -76,4 +78,4 @@ async def count(conn: AsyncConnection) -> Counts:
                 known.by_session | {row.session: row.routes},
                 max(moment for moment in moments if moment is not None),
             )
-    return Counts(counted, at, ribs)
+    return Counts(counted, ribs)
