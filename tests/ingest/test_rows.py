@@ -26,7 +26,7 @@ from services.ingest.rows.events import (
     prefix_rows,
     time_field,
 )
-from services.ingest.rows.fields import copy_payload, date, int8, network, timestamp
+from services.ingest.rows.fields import copy_payload, date, int8, jsonb, network, timestamp
 from services.ingest.rows.nlri import NLRI_DICTIONARY_COLUMNS, nlri_id, nlri_row
 from services.ingest.wire import (
     EVPN,
@@ -165,3 +165,23 @@ async def test_path_attributes_are_stored_as_they_were(conn: asyncpg.Connection)
     assert stored["large_communities"] is None
     assert stored["others"] is None
     assert stored["last_used"] == NOON.date()
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("a\0b", "ab"),
+        (r"a\u0000b", r"a\u0000b"),
+        ("a\\\0b", "a\\b"),
+        (r"\\u0000", r"\\u0000"),
+        ("\0\0", ""),
+        ("\\", "\\"),
+    ],
+)
+async def test_a_name_that_looks_like_an_escaped_nul_is_stored_as_it_was(
+    conn: asyncpg.Connection, written: str, stored: str
+) -> None:
+    await conn.execute("CREATE TEMP TABLE named (value jsonb)")
+    payload = io.BytesIO(copy_payload([(1).to_bytes(2, "big") + jsonb({"name": written})]))
+    await conn.copy_to_table("named", columns=["value"], source=payload, format="binary")
+    assert await conn.fetchval("SELECT value ->> 'name' FROM named") == stored

@@ -6,6 +6,7 @@ Source: PostgreSQL manual, COPY, "Binary Format"; inet_send, array_send and json
 from __future__ import annotations
 
 import json
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ _INT2 = struct.Struct(">ih")
 _ARRAY_FIELD = struct.Struct(">iiiiii")
 _REMEMBERED = 200_000
 _JSONB_VERSION = b"\1"
+# NUL escaped, or a backslash, behind which the same letters are but text.
+_NUL_OR_BACKSLASH = re.compile(r"\\u0000|(\\\\)")
 
 
 def row(*fields: bytes) -> bytes:
@@ -95,8 +98,8 @@ def jsonb(value: object) -> bytes:
     if not value:
         return NULL
     # NUL cannot be stored, escaped as little as plain.
-    encoded = json.dumps(value, separators=(",", ":")).replace("\\u0000", "").encode()
-    return bytea(_JSONB_VERSION + encoded)
+    encoded = _NUL_OR_BACKSLASH.sub(r"\1", json.dumps(value, separators=(",", ":")))
+    return bytea(_JSONB_VERSION + encoded.encode())
 
 
 def inet(address: bytes | None) -> bytes:
