@@ -36,7 +36,7 @@ class Column:
 
     title: str
     cut: bool = False
-    """Its middle may be left out: of an AS path, the first and the last AS matter most."""
+    """Its middle may be left out, of one column: of an AS path, its two ends matter most."""
     drop: int = 0
     """Columns with the highest number are left out first, those with 0 never."""
 
@@ -86,15 +86,15 @@ def _fit(
     """Which columns are shown; `widths` of those that are cut are set to what is left for them."""
     if width is None:
         return shown
+    cut = next((at for at, column in enumerate(columns) if column.cut), -1)
     while (surplus := _total(widths, shown) - width) > 0:
-        if any(columns[at].cut and widths[at] - surplus >= _LEAST for at in shown):
-            at = next(at for at in shown if columns[at].cut and widths[at] - surplus >= _LEAST)
-            widths[at] -= surplus
+        droppable = [at for at in shown if columns[at].drop]
+        if cut in shown and (widths[cut] - surplus >= _LEAST or not droppable):
+            widths[cut] = max(widths[cut] - surplus, min(widths[cut], _LEAST))
             break
-        least_needed = max(shown, key=lambda at: columns[at].drop)
-        if columns[least_needed].drop == 0:
+        if not droppable:
             break  # a terminal this narrow has to wrap its lines
-        shown.remove(least_needed)
+        shown.remove(max(droppable, key=lambda at: columns[at].drop))
     return shown
 
 
