@@ -7,9 +7,15 @@ import os
 import platform
 import sys
 
-from bench import ingest, query, steady, wire
+from bench import breaker, ingest, query, steady, wire
 
-BENCHMARKS = {"wire": wire.run, "ingest": ingest.run, "steady": steady.run, "query": query.run}
+BENCHMARKS = {
+    "wire": wire.run,
+    "ingest": ingest.run,
+    "steady": steady.run,
+    "query": query.run,
+    "breaker": breaker.run,
+}
 
 
 def machine() -> dict[str, object]:
