@@ -10,6 +10,7 @@ from sqlalchemy import text
 from services.routes import endpoints
 from services.routes.answering.counting import counting
 from services.routes.enrichment.enrichment import Enrichment
+from services.routes.live.stream import Live
 from shared.clients.ingest import ingest_services
 from shared.db.engine import create_engine
 from shared.db.errors import is_away, reason
@@ -41,6 +42,7 @@ def create_app(settings: RoutesSettings) -> FastAPI:
             counting(settings.database_url) as app.state.counter,
             ingest_services(settings.ingest_urls) as app.state.ingest_services,
             app.state.enrichment.watching(),
+            app.state.live.running(),
         ):
             yield
         await engine.dispose()
@@ -66,4 +68,5 @@ def create_app(settings: RoutesSettings) -> FastAPI:
         checks={"database": database, "files": enrichment.status},
     )
     app.state.enrichment = enrichment
+    app.state.live = Live(settings)
     return app

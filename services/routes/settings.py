@@ -39,6 +39,21 @@ class RoutesSettings(DatabaseSettings, LogSettings):
     """What communities mean, as NLNOG's looking glass has it: a file, or a directory of .txt."""
     routes_files_seconds: float = Field(default=10.0, gt=0, le=3600)
     """How long a change of these files may go unseen."""
+    routes_live_subscribers: int = Field(default=2_000, ge=1, le=100_000)
+    """Subscribers of the live stream."""
+    routes_live_subscribers_per_caller: int = Field(default=1_000, ge=1, le=100_000)
+    routes_live_prefixes: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Subscriptions of one subscriber, each prefix counted."""
+    routes_live_queue_messages: int = Field(default=10_000, ge=100, le=1_000_000)
+    """Messages that may wait for one subscriber before it is cut off."""
+    routes_live_poll_seconds: float = Field(default=0.1, gt=0, le=10)
+    """How long the history is let alone between two looks, while somebody listens."""
+    routes_live_idle_seconds: float = Field(default=5.0, gt=0, le=300)
+    """How long an HTTP stream is silent before an empty line shows that it lives."""
+    routes_live_most_behind: int = Field(default=500_000, ge=1_000)
+    """Changed routes that are caught up with; more are left out, and subscribers are told so."""
+    routes_live_resume_messages: int = Field(default=5_000, ge=0, le=1_000_000)
+    """Messages that are kept for event sources that come back."""
 
     @property
     def ingest_urls(self) -> list[str]:

@@ -1,5 +1,5 @@
 """HTTP handlers, a module for each subject."""
 
-from services.routes.endpoints import asns, inventory, routes, stats
+from services.routes.endpoints import asns, inventory, live, routes, stats
 
-ALL = [asns.api, inventory.api, routes.api, stats.api]
+ALL = [asns.api, inventory.api, live.api, routes.api, stats.api]

@@ -1,0 +1,127 @@
+"""What ingest has committed of late, in the order in which it happened. On a connection of asyncpg.
+
+seq numbers the BMP messages of one writer, from `first_seq` on. rib.progress says up to which of
+them its history is committed, and how many routes that were: so a reader that knows where it was
+knows how many rows there are to be found, and need not trust a time to find them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
+
+    import asyncpg
+
+    Conn = asyncpg.Connection[Any]
+    Rows = Sequence[asyncpg.Record]
+
+_SEQ_BITS = 40
+
+_PROGRESS = """
+SELECT writer_id, last_seq, routes, committed_at, clock_timestamp() AS now
+  FROM rib.progress WHERE stage = 'history' ORDER BY writer_id
+"""
+
+_LOST = """
+SELECT peer_id, session, since, coalesce(writer_id, 0) AS writer_id
+  FROM rib.peer WHERE state = 'lost'
+"""
+
+# One statement for both tables: their rows of one seq are one UPDATE.
+_ROUTES = """
+SELECT *, count(*) OVER () AS found FROM (
+    SELECT seq, time, router_time, attr_id, path_id, rib_id, prefix::text AS prefix,
+           NULL::text AS nlri
+      FROM rib.route_event WHERE seq > $1 AND seq <= $2 AND time >= $3
+    UNION ALL
+    SELECT e.seq, e.time, e.router_time, e.attr_id, e.path_id, e.rib_id, n.prefix::text,
+           (coalesce(n.fields, '{}') || coalesce(e.detail, '{}'))::text
+      FROM rib.nlri_event AS e LEFT JOIN rib.nlri AS n USING (nlri_id)
+     WHERE e.seq > $1 AND e.seq <= $2 AND e.time >= $3
+) AS tail ORDER BY seq LIMIT $4
+"""
+
+_PEER_EVENTS = """
+SELECT seq, time, router_time, peer_id, session, event, reason_code, reason
+  FROM rib.peer_event
+ WHERE seq > $1 AND seq <= $2 AND time >= $3 AND event IN ('up', 'down', 'lost') ORDER BY seq
+"""
+
+_ATTRIBUTES = """
+SELECT attr_id, origin, host(next_hop) AS next_hop, as_path, as_path_text, med, local_pref,
+       aggregator_asn, host(aggregator_id) AS aggregator_id, atomic_aggregate,
+       host(originator_id) AS originator_id, cluster_list::text[] AS cluster_list,
+       communities, large_communities, ext_communities
+  FROM rib.path_attributes WHERE attr_id = ANY ($1::int8[])
+"""
+
+_PEERS = """
+SELECT p.peer_id, host(p.address) AS address, p.asn, p.distinguisher,
+       host(t.address) AS router, t.sys_name
+  FROM rib.peer AS p JOIN rib.router AS t USING (router_id)
+"""
+
+_RIBS = "SELECT rib_id, peer_id, family, view, has_path_ids FROM rib.peer_rib"
+
+_OPENS = """
+SELECT peer_id, session, asn, hold_time, host(bgp_id) AS bgp_id, capabilities::text AS capabilities,
+       is_inferred, clock_timestamp() AS now
+  FROM rib.peer WHERE peer_id = ANY ($1::int4[])
+"""
+
+
+def first_seq(writer_id: int) -> int:
+    """The number before the first of this writer."""
+    return writer_id << _SEQ_BITS
+
+
+def writer_of(seq: int) -> int:
+    """Whose number it is."""
+    return seq >> _SEQ_BITS
+
+
+async def progress(conn: Conn) -> Rows:
+    """How far each writer is: its last seq and how many routes it has written, all told."""
+    return await conn.fetch(_PROGRESS)
+
+
+async def lost_peers(conn: Conn) -> Rows:
+    """Peers whose router is out of touch, with the session that was lost."""
+    return await conn.fetch(_LOST)
+
+
+async def routes(conn: Conn, after: int, upto: int, since: datetime, limit: int) -> Rows:
+    """Announcements and withdrawals after one seq up to another, in their order.
+
+    `found` counts them, those past the limit too. What came before `since` is left out; there is
+    no index by seq alone.
+    """
+    return await conn.fetch(_ROUTES, after, upto, since, limit)
+
+
+async def peer_events(conn: Conn, after: int, upto: int, since: datetime) -> Rows:
+    """What happened to peers, likewise."""
+    return await conn.fetch(_PEER_EVENTS, after, upto, since)
+
+
+async def attributes(conn: Conn, attr_ids: Iterable[int]) -> Rows:
+    """Sets of path attributes."""
+    return await conn.fetch(_ATTRIBUTES, list(attr_ids))
+
+
+async def peers(conn: Conn) -> Rows:
+    """Every peer and its router."""
+    return await conn.fetch(_PEERS)
+
+
+async def ribs(conn: Conn) -> Rows:
+    """Every RIB of every peer."""
+    return await conn.fetch(_RIBS)
+
+
+async def opens(conn: Conn, peer_ids: Collection[int]) -> Rows:
+    """What the last OPENs of these peers said."""
+    return await conn.fetch(_OPENS, list(peer_ids))
