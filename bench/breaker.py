@@ -31,10 +31,12 @@ def run() -> Iterator[dict[str, Any]]:
         bare, awaited = _awaited(_nothing_async), _awaited(breaker(_nothing_async))
         yield {"function": "async", "trip": trip} | _figures(bare, awaited)
     breaker = makes["consecutive"]()
-    wraps = _plain(lambda: breaker(_nothing)())
-    yield {"function": "breaker(function)()", "trip": "consecutive"} | _figures(
-        _plain(_nothing), wraps
-    )
+
+    def wraps_each_time() -> None:
+        breaker(_nothing)()
+
+    figures = _figures(_plain(_nothing), _plain(wraps_each_time))
+    yield {"function": "breaker(function)()", "trip": "consecutive"} | figures
 
 
 def _nothing() -> None: ...
