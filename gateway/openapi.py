@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.upstreams import READING, Table, find
+from gateway.upstreams import READING, Forward, Table, find
 from shared.web.problem import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
@@ -23,15 +23,16 @@ _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _COMPONENTS = "#/components/"
 _SCHEME = "operatorToken"
 _STATES = "x-bgpilot-services"
-# What the gateway answers by itself: status, what it means, whether only changes can get it.
+# What the gateway answers by itself: status, what it means, and whom.
 _OWN_ANSWERS = (
-    ("400", "The request could be read in two ways", False),
-    ("401", "The operator's token is missing or wrong", True),
-    ("403", "No operator's token is set, so nothing can be changed", True),
-    ("413", "The body is too large", True),
-    ("502", "The service cannot be reached, or broke off before it answered", False),
-    ("503", "The service is disabled, busy or not ready", False),
-    ("504", "The service did not answer in time", False),
+    ("400", "The request could be read in two ways", "all"),
+    ("401", "The operator's token is missing or wrong", "changes"),
+    ("403", "No operator's token is set, so nothing can be changed", "changes"),
+    ("413", "The body is too large", "changes"),
+    ("429", "This address has half of all the streams that there can be", "streams"),
+    ("502", "The service cannot be reached, or broke off before it answered", "all"),
+    ("503", "The service is disabled, busy or not ready", "all"),
+    ("504", "The service did not answer in time", "all"),
 )
 
 
@@ -154,7 +155,7 @@ def _add_paths(target: Json, part: Json, service: str, table: Table) -> None:
             if key != "servers" and (key not in _METHODS or key.upper() in entry.methods)
         }
         for method, operation in _operations(allowed):
-            allowed[method] = _described(method, operation, part, service)
+            allowed[method] = _described(method, operation, part, entry)
         if any(_operations(allowed)):
             target[path] = allowed
 
@@ -163,14 +164,17 @@ def _operations(item: Json) -> Iterator[tuple[str, Json]]:
     return iter([(method, item[method]) for method in _METHODS if method in item])
 
 
-def _described(method: str, operation: Json, part: Json, service: str) -> Json:
+def _described(method: str, operation: Json, part: Json, entry: Forward) -> Json:
     changes = method.upper() not in READING
+    concerned = {"all"} | ({"changes"} if changes else set())
+    concerned |= {"streams"} if entry.kind == "stream" else set()
     own = {
         status: {"$ref": f"{_COMPONENTS}responses/gateway_{status}"}
-        for status, _, only_changes in _OWN_ANSWERS
-        if changes or not only_changes
+        for status, _, whom in _OWN_ANSWERS
+        if whom in concerned
     }
     kept = {key: value for key, value in operation.items() if key not in {"servers", "security"}}
-    described: Json = {**kept, "tags": [service], "responses": {**own, **kept.get("responses", {})}}
+    responses = {**own, **kept.get("responses", {})}
+    described: Json = {**kept, "tags": [entry.service], "responses": responses}
     security = [{_SCHEME: []}] if changes else operation.get("security", part.get("security"))
     return {**described, "security": security} if security else described

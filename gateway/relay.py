@@ -207,7 +207,8 @@ def _end_of(closed: ConnectionClosed, service: str) -> End:
     if closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
         return End("broken", CloseCode.MESSAGE_TOO_BIG, closed.sent.reason)
     # Our client ended it: no pong came in time, or what came was not a WebSocket's.
-    return End("broken", CloseCode.TRY_AGAIN_LATER, f"the {service} service: {closed.sent.reason}")
+    why = f"the {service} service: {closed.sent.reason}"
+    return End("broken", CloseCode.TRY_AGAIN_LATER, why.encode()[:123].decode(errors="ignore"))
 
 
 def _as_transport_error(error: Exception) -> httpx.TransportError:

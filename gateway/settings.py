@@ -50,7 +50,7 @@ class GatewaySettings(LogSettings):
     gateway_max_body_bytes: int = Field(default=1_000_000, ge=0)
     gateway_max_connections: int = Field(default=100, ge=1, le=10_000)
     """Connections to each service at one time."""
-    gateway_max_streams: int = Field(default=1000, ge=1, le=20_000)
+    gateway_max_streams: int = Field(default=2000, ge=1, le=20_000)
     """WebSockets and other answers without an end at one time; half of them from one address."""
     gateway_allowed_origins: Annotated[str, AfterValidator(_origins)] = ""
     """Sites besides our own whose pages may open WebSockets."""

@@ -132,6 +132,15 @@ def test_only_what_changes_state_asks_for_the_operators_token() -> None:
     assert {"401", "403", "413"} <= set(change["responses"])
 
 
+def test_only_streams_can_be_refused_for_want_of_a_place() -> None:
+    entry = Forward("/api/v1/stream", "routes", kind="stream")
+    document = {"openapi": "3.1.0", "paths": {entry.path: {"get": {"responses": {}}}}}
+    specs = {"routes": Spec("current", document)}
+    for table, expected in (((entry,), True), ((Forward(entry.path, "routes"),), False)):
+        paths = merged(specs, table, version="1")["paths"]
+        assert ("429" in paths[entry.path]["get"]["responses"]) is expected
+
+
 def test_what_a_service_says_of_a_status_wins_over_the_gateways_words() -> None:
     spec = current(service("ingest", "/api/v1/ingest/stats"))
     spec.document["paths"]["/api/v1/ingest/stats"]["get"]["responses"]["503"] = {
