@@ -6,9 +6,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
+from starlette.middleware import Middleware
 
 from services.routes import endpoints
+from services.routes.answering.attributes import AttributeTexts, csv_text, json_text
+from services.routes.answering.conditional import Conditional
 from services.routes.answering.counting import counting
+from services.routes.answering.heavy import HeavyQueries
 from services.routes.enrichment.enrichment import Enrichment
 from services.routes.live.stream import Live
 from shared.clients.ingest import ingest_services
@@ -66,7 +70,15 @@ def create_app(settings: RoutesSettings) -> FastAPI:
         lifespan=lifespan,
         endpoints=endpoints.ALL,
         checks={"database": database, "files": enrichment.status},
+        middleware=[Middleware(Conditional)],
     )
     app.state.enrichment = enrichment
+    app.state.heavy = HeavyQueries(
+        per_caller=settings.routes_heavy_queries_per_caller, total=settings.routes_heavy_queries
+    )
+    app.state.texts = {
+        "json": AttributeTexts(json_text, settings.routes_cached_attributes),
+        "csv": AttributeTexts(csv_text, settings.routes_cached_attributes),
+    }
     app.state.live = Live(settings)
     return app

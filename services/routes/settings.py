@@ -29,6 +29,11 @@ class RoutesSettings(DatabaseSettings, LogSettings):
     """Database connections at most, so also the queries that run at once."""
     routes_statement_seconds: float = Field(default=10.0, gt=0, le=600)
     """How long one query may run in the database."""
+    routes_heavy_queries: int = Field(default=4, ge=1, le=100)
+    """Streams, counts and summaries that run at once; fewer than connections, for all others."""
+    routes_heavy_queries_per_caller: int = Field(default=2, ge=1, le=100)
+    routes_cached_attributes: int = Field(default=100_000, ge=1_000, le=10_000_000)
+    """Rendered sets of path attributes that are kept, about 700 octets each."""
     routes_ingest_urls: Annotated[str, AfterValidator(_urls)] = "http://127.0.0.1:8081"
     """The ingest services, with commas: `/api/v1/stats` asks them how they are."""
     routes_vrps_file: Path | None = None

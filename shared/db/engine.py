@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.errors import ConfigurationError
@@ -66,14 +67,23 @@ def create_engine(
             "statement_timeout": str(int(statement_seconds * 1000)),
             "jit": "off",
             "default_transaction_read_only": "on" if read_only_snapshots else "off",
+            # What is asked for decides how it is found, and no plan fits all prefixes and ASes.
+            "plan_cache_mode": "force_custom_plan" if read_only_snapshots else "auto",
         },
     }
-    return create_async_engine(
+    engine = create_async_engine(
         parse_url(url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5.0,
-        pool_pre_ping=True,
         connect_args=connect,
         isolation_level="REPEATABLE READ" if read_only_snapshots else "READ COMMITTED",
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:  # noqa: ANN401 - the dialect's own kind
+    """The driver knows which connections the server has ended; to ask would take three trips."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

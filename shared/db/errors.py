@@ -60,6 +60,13 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, _AWAY)
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Whether the server ended a statement because it took longer than it may."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return isinstance(error.orig.__cause__, asyncpg.QueryCanceledError)
+    return isinstance(error, asyncpg.QueryCanceledError)
+
+
 @contextlib.contextmanager
 def translated(url: SecretStr) -> Iterator[None]:
     """Raises DatabaseUnavailable with one sentence where the database is away."""

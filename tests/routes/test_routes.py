@@ -114,6 +114,8 @@ async def test_a_route_is_told_with_everything_that_is_known(api: Api, filled: I
         "atomic_aggregate": False,
         "originator_id": None,
         "cluster_list": [],
+        "others": {},
+        "rpki": None,
         "withdrawn_at": None,
     }
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy import RowMapping
 
 
-def router_name(peer: RowMapping) -> str:
+def router_name(peer: RowMapping | Mapping[str, Any]) -> str:
     """The router's name, or its address where it has none."""
-    return peer["sys_name"] or address_text(peer["router_address"])
+    name: str | None = peer["sys_name"]
+    return name or address_text(peer["router_address"])
 
 
 def address_text(value: Any) -> str:  # noqa: ANN401 - the driver's choice: address, interface or network

@@ -2,6 +2,7 @@
 
 # Annotations stay objects here: FastAPI reads them when the app is made.
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -36,3 +37,12 @@ def link_next(request: Request, response: Response, meta: Meta) -> None:
     if meta.next_cursor is not None:
         query = request.url.include_query_params(cursor=meta.next_cursor).query
         response.headers["Link"] = f'<?{query}>; rel="next"'
+
+
+def json_answer(request: Request, data: Sequence[str] | str, meta: Meta) -> Response:
+    """An envelope around rendered JSON: a list of texts, or one text that is all of it."""
+    rendered = data if isinstance(data, str) else f"[{','.join(data)}]"
+    body = f'{{"data":{rendered},"meta":{meta.model_dump_json()}}}'
+    response = Response(body, media_type="application/json")
+    link_next(request, response, meta)
+    return response

@@ -6,17 +6,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from shared.db.errors import is_away, reason
+from services.routes import metrics
+from shared.db.errors import is_away, is_timeout, reason
 from shared.web.problem import ProblemError
 
 if TYPE_CHECKING:
     from fastapi import Request
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+_NARROW = (
+    "this question takes longer than a query may (ROUTES_STATEMENT_SECONDS); narrow it: name a "
+    "prefix, a peer or a router, a family, or a shorter time, or leave out count=exact"
+)
+
 
 @asynccontextmanager
 async def reading(request: Request) -> AsyncIterator[AsyncConnection]:
-    """A connection for one request's reads; a database that is away is a 503 that says so."""
+    """A connection for one request's reads.
+
+    A database that is away is a 503 that says so, a question that takes too long a 504.
+    """
     engine: AsyncEngine = request.app.state.engine
     try:
         async with engine.connect() as conn:
@@ -24,6 +33,9 @@ async def reading(request: Request) -> AsyncIterator[AsyncConnection]:
     except ProblemError:
         raise
     except Exception as error:
+        if is_timeout(error):
+            metrics.TIMEOUTS.inc()
+            raise ProblemError(504, "query-timeout", _NARROW) from error
         if not is_away(error):
             raise
         raise ProblemError(

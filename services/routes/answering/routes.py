@@ -1,31 +1,43 @@
-"""From rows of routes to the bodies of answers."""
+"""From rows of routes to the texts of answers: JSON objects and lines of CSV.
+
+A page holds a hundred of them and a stream a million, so they are put together from texts: what
+a RIB and a set of path attributes say is rendered once.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from collections import Counter
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from services.routes.answering.fields import (
-    address_text,
-    optional_address,
-    router_name,
-    seconds_since,
-)
-from shared.contracts.routes import RouteBody, RoutePeer
-from shared.contracts.vocabulary import ORIGINS, RIB_VIEWS, family_name
+import orjson
+
+from services.routes.answering.attributes import CSV_COLUMNS
+from services.routes.answering.fields import address_text, router_name
+from services.routes.answering.nlri import nlri_body
+from services.routes.answering.tables import csv_field, csv_fields
+from shared.contracts.vocabulary import RIB_VIEWS, family_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
-    from sqlalchemy import RowMapping
-
+    from services.routes.answering.attributes import Text
     from shared.contracts.routes import RouteState
 
-# How the store writes what is not an AS_SEQUENCE: {set}, (confederation sequence), [its set].
-_SETS = {"{": "}", "[": "]"}
+    Row = Mapping[str, Any]
+    RpkiState = Callable[[str, int | None], str | None]
+
+# The families whose origins RPKI says something of: unicast, and nothing within a VPN.
+_RPKI_FAMILIES = (0x0101, 0x0201)
+
+CSV_HEADER = (
+    "router,router_id,peer_id,peer,peer_asn,rib,family,prefix,path_id,state,first_seen,"
+    f"last_updated,last_confirmed,withdrawn_at,rpki,{','.join(CSV_COLUMNS)},nlri\r\n"
+)
 
 
-def route_state(row: RowMapping, rib: RowMapping) -> RouteState:
+def route_state(row: Row, rib: Row) -> RouteState:
     """Whether a route is there now.
 
     It is withdrawn where a Peer Down or a table without it came after its session, and stale
@@ -38,87 +50,161 @@ def route_state(row: RowMapping, rib: RowMapping) -> RouteState:
     return "active"
 
 
-def route_body(row: RowMapping, rib: RowMapping, now: datetime) -> RouteBody:
-    """A route with its path attributes, its peer and the peer's router."""
-    state = route_state(row, rib)
-    path = row["as_path"] or []
-    path_text = row["as_path_text"]
-    return RouteBody(
-        prefix=str(row["prefix"]),
-        family=family_name(rib["family"]),
-        path_id=row["path_id"] & 0xFFFFFFFF if rib["has_path_ids"] else None,
-        router=router_name(rib),
-        router_id=rib["router_id"],
-        peer=RoutePeer(id=rib["peer_id"], address=address_text(rib["address"]), asn=rib["asn"]),
-        rib=RIB_VIEWS[rib["view"]],
-        state=state,
-        next_hop=optional_address(row["next_hop"]),
-        origin=ORIGINS.get(row["origin"]),
-        origin_asn=row["origin_asn"],
-        as_path=path if path_text is None else read_as_path(path_text),
-        as_path_str=path_text or " ".join(map(str, path)),
-        med=row["med"],
-        local_pref=row["local_pref"],
-        communities=[f"{one >> 16}:{one & 0xFFFF}" for one in row["communities"] or ()],
-        large_communities=row["large_communities"] or [],
-        ext_communities=row["ext_communities"] or [],
-        aggregator=_aggregator(row),
-        atomic_aggregate=row["atomic_aggregate"],
-        originator_id=optional_address(row["originator_id"]),
-        cluster_list=[address_text(one) for one in row["cluster_list"] or ()],
-        first_seen=row["first_seen"],
-        last_updated=row["last_changed"],
-        last_confirmed=row["last_confirmed"],
-        age_s=seconds_since(now, row["last_changed"]),
-        withdrawn_at=_withdrawn_at(row, rib) if state == "withdrawn" else None,
-    )
+class _Head(NamedTuple):
+    """What a RIB says of each of its routes, rendered."""
+
+    rib: Row
+    json: str
+    csv: str
+    has_path_ids: bool
+    has_rpki: bool
 
 
-def read_as_path(text: str) -> list[int | list[int]]:
-    """The path as JSON has it: a set becomes a nested list, a confederation sequence is inline."""
-    path: list[int | list[int]] = []
-    members: list[int] | None = None
-    for token in text.replace(",", " ").split():
-        for bracket in "{[":
-            if token.startswith(bracket):
-                members = []
-                path.append(members)
-        if digits := token.strip("{}[]()"):
-            (path if members is None else members).append(int(digits))
-        if token.endswith(("}", "]")):
-            members = None
-    return path
+class Routes:
+    """Renders rows of routes of some RIBs; `texts` are those of their path attributes."""
+
+    def __init__(
+        self,
+        ribs: Mapping[int, Row],
+        now: datetime,
+        none: Text,
+        rpki_state: RpkiState | None = None,
+    ) -> None:
+        self._ribs = ribs
+        self._now = now
+        self._none = none
+        self._rpki_state = rpki_state
+        self._heads: dict[int, _Head] = {}
+        self._stale: Counter[int] = Counter()
+
+    def json(self, rows: Iterable[Row], texts: Mapping[int, Text]) -> list[str]:
+        """An object of each row."""
+        heads, none, now = self._heads, self._none, self._now
+        found = []
+        for row in rows:
+            head = heads.get(row["rib_id"]) or self._head(row["rib_id"])
+            attributes = texts.get(row["attr_id"], none)
+            first, changed, confirmed = (
+                row["first_seen"],
+                row["last_changed"],
+                row["last_confirmed"],
+            )
+            state = self._state(row, head)
+            prefix = row["prefix"]
+            changed_text = timestamp(changed)
+            gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
+            rpki = self.rpki_state(row["rib_id"], prefix, attributes.origin_asn)
+            found.append(
+                f'{{"prefix":{_quoted(prefix)},"path_id":{_path_id(row, head) or "null"},'
+                f'{head.json},"state":"{state}",{attributes.text},"rpki":{_quoted(rpki)},'
+                f'"first_seen":"{changed_text if first == changed else timestamp(first)}",'
+                f'"last_updated":"{changed_text}","last_confirmed":'
+                f'"{changed_text if confirmed == changed else timestamp(confirmed)}",'
+                f'"withdrawn_at":{_quoted(gone)}{_nlri_json(row, head)},'
+                f'"age_s":{(now - changed).total_seconds():.3f}}}'
+            )
+        return found
+
+    def csv(self, rows: Iterable[Row], texts: Mapping[int, Text]) -> list[str]:
+        """A line of each row, with the columns of CSV_HEADER."""
+        found = []
+        for row in rows:
+            head = self._heads.get(row["rib_id"]) or self._head(row["rib_id"])
+            attributes = texts.get(row["attr_id"], self._none)
+            state = self._state(row, head)
+            prefix = row["prefix"]
+            gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
+            rpki = self.rpki_state(row["rib_id"], prefix, attributes.origin_asn)
+            found.append(
+                f"{head.csv},{prefix or ''},{_path_id(row, head)},{state},"
+                f"{timestamp(row['first_seen'])},{timestamp(row['last_changed'])},"
+                f"{timestamp(row['last_confirmed'])},{gone or ''},"
+                f"{rpki or ''},{attributes.text},"
+                f"{_nlri_csv(row, head)}\r\n"
+            )
+        return found
+
+    def warnings(self) -> list[str]:
+        """One sentence for each router whose routes among these are only the last known."""
+        stale: dict[str, tuple[int, datetime, bool]] = {}
+        for rib_id, routes in self._stale.items():
+            rib = self._ribs[rib_id]
+            count, since, is_lost = stale.get(router_name(rib), (0, rib["since"], False))
+            is_lost |= rib["state"] == "lost"
+            stale[router_name(rib)] = (count + routes, min(since, rib["since"]), is_lost)
+        return [
+            f"{count} of these routes are stale: the connection to router {router} ended at "
+            f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            if is_lost
+            else f"{count} of these routes are stale: router {router} is sending its table again"
+            for router, (count, since, is_lost) in stale.items()
+        ]
+
+    def _head(self, rib_id: int) -> _Head:
+        rib = self._ribs[rib_id]
+        peer = {
+            "id": rib["peer_id"],
+            "address": address_text(rib["address"]),
+            "asn": rib["asn"],
+        }
+        body = {
+            "family": family_name(rib["family"]),
+            "router": router_name(rib),
+            "router_id": rib["router_id"],
+            "peer": peer,
+            "rib": RIB_VIEWS[rib["view"]],
+        }
+        line = (body["router"], body["router_id"], *peer.values(), body["rib"], body["family"])
+        head = self._heads[rib_id] = _Head(
+            rib,
+            orjson.dumps(body)[1:-1].decode(),
+            csv_fields(line),
+            rib["has_path_ids"],
+            self._rpki_state is not None and rib["family"] in _RPKI_FAMILIES,
+        )
+        return head
+
+    def _state(self, row: Row, head: _Head) -> RouteState:
+        state = route_state(row, head.rib)
+        if state == "stale":
+            self._stale[row["rib_id"]] += 1
+        return state
+
+    def rpki_state(self, rib_id: int, prefix: str | None, origin_asn: int | None) -> str | None:
+        """The RPKI state of a route of this RIB; None where there is none."""
+        head = self._heads.get(rib_id) or self._head(rib_id)
+        if not head.has_rpki or self._rpki_state is None or prefix is None:
+            return None
+        return self._rpki_state(prefix, origin_asn)
 
 
-def stale_warnings(routes: Iterable[RouteBody], ribs: Iterable[RowMapping]) -> list[str]:
-    """One sentence for each router whose routes in this answer are only the last known."""
-    peers = {rib["peer_id"]: rib for rib in ribs}
-    stale: dict[str, tuple[int, datetime, bool]] = {}
-    for route in routes:
-        if route.state == "stale":
-            peer = peers[route.peer.id]
-            count, since, is_lost = stale.get(route.router, (0, peer["since"], False))
-            is_lost |= peer["state"] == "lost"
-            stale[route.router] = (count + 1, min(since, peer["since"]), is_lost)
-    return [
-        f"{count} of these routes are stale: the connection to router {router} ended at "
-        f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        if is_lost
-        else f"{count} of these routes are stale: router {router} is sending its table again"
-        for router, (count, since, is_lost) in stale.items()
-    ]
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 with microseconds, of a moment in UTC as the driver gives it."""
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def _withdrawn_at(row: RowMapping, rib: RowMapping) -> datetime | None:
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else f'"{text}"'
+
+
+def _path_id(row: Row, head: _Head) -> str:
+    return str(row["path_id"] & 0xFFFFFFFF) if head.has_path_ids else ""
+
+
+def _nlri_json(row: Row, head: _Head) -> str:
+    body = nlri_body(row, head.rib["family"])
+    return "," + orjson.dumps(body)[1:-1].decode() if body else ""
+
+
+def _nlri_csv(row: Row, head: _Head) -> str:
+    body = nlri_body(row, head.rib["family"])
+    return csv_field(body["nlri"]) if body else ""
+
+
+def _withdrawn_at(row: Row, rib: Row) -> str | None:
+    if row["is_withdrawn"]:
+        return timestamp(row["last_changed"])
     # Where nobody withdrew it, its session ended, or its router sent its table without it.
     moments = (rib["down_at"], rib["complete_at"], rib["since"])
-    if row["is_withdrawn"]:
-        return cast("datetime", row["last_changed"])
     after = [one for one in moments if one is not None and one >= row["last_confirmed"]]
-    return min(after, default=None)
-
-
-def _aggregator(row: RowMapping) -> str | None:
-    if row["aggregator_asn"] is None:
-        return None
-    return f"{row['aggregator_asn']}:{address_text(row['aggregator_id'])}"
+    return timestamp(min(after)) if after else None

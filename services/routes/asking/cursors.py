@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,40 +14,68 @@ from services.routes.asking.values import ID_MAX, read_number
 from shared.web.problem import parameter_error
 
 if TYPE_CHECKING:
-    from services.routes.asking.values import Network
+    from collections.abc import Callable
+
     from shared.web.problem import ProblemError
+
+_PATH_ID_MAX = 2**31 - 1
+_HASH_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class RouteKey:
-    """The place of a route in the order of the current RIB: where a page ended."""
+class PrefixKey:
+    """The place of a route of a plain prefix, in the order of the prefixes."""
 
-    prefix: Network
+    prefix: str
     rib_id: int
     path_id: int
     """As the store has it: 32 bits with a sign."""
 
 
+@dataclass(frozen=True, slots=True)
+class AttributesKey:
+    """The place of the same in the order of the sets of attributes."""
+
+    attr_id: int
+    prefix: str
+    rib_id: int
+    path_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NlriKey:
+    """The place of a route that is more than a prefix. These come after all others."""
+
+    nlri_id: int
+    rib_id: int
+    path_id: int
+
+
+RouteKey = PrefixKey | AttributesKey | NlriKey
+"""Where in the RIB a page ended."""
+
+BEFORE_NLRI = NlriKey(-_HASH_MAX - 1, 0, -_PATH_ID_MAX - 1)
+
+_KINDS: dict[str, type[RouteKey]] = {"p": PrefixKey, "a": AttributesKey, "n": NlriKey}
+_LETTERS = {kind: letter for letter, kind in _KINDS.items()}
+
+
 def write_cursor(key: RouteKey) -> str:
     """An opaque text for the place where a page ended."""
-    return pack([str(key.prefix), key.rib_id, key.path_id])
+    return pack([_LETTERS[type(key)], *astuple(key)])
 
 
 def read_cursor(text: str) -> RouteKey:
     """The place that `write_cursor` wrote."""
-    try:
-        prefix, rib_id, path_id = unpack(text)
-        key = RouteKey(ipaddress.ip_network(prefix), rib_id, path_id)
-    except (ValueError, TypeError):
-        raise not_a_cursor() from None
-    # A number for a prefix would have been read as an address.
-    if not (
-        isinstance(prefix, str)
-        and is_within(rib_id, 0, ID_MAX)
-        and is_within(path_id, -ID_MAX - 1, ID_MAX)
-    ):
+    letter, *parts = unpack(text) or [None]
+    kind = _KINDS.get(letter) if isinstance(letter, str) else None
+    names = kind.__dataclass_fields__ if kind is not None else {}
+    if kind is None or len(parts) != len(names):
         raise not_a_cursor()
-    return key
+    for name, part in zip(names, parts, strict=True):
+        if not _FITS[name](part):
+            raise not_a_cursor()
+    return kind(*parts)
 
 
 def read_id_cursor(cursor: str | None) -> int:
@@ -83,3 +111,22 @@ def not_a_cursor() -> ProblemError:
     return parameter_error(
         "cursor", "this is not a cursor of ours; take meta.next_cursor of the page before"
     )
+
+
+def _is_prefix(value: object) -> bool:
+    if not isinstance(value, str) or "%" in value:
+        return False
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        return False
+    return True
+
+
+_FITS: dict[str, Callable[[object], bool]] = {
+    "prefix": _is_prefix,
+    "rib_id": lambda value: is_within(value, 0, ID_MAX),
+    "path_id": lambda value: is_within(value, -_PATH_ID_MAX - 1, _PATH_ID_MAX),
+    "attr_id": lambda value: is_within(value, -_HASH_MAX - 1, _HASH_MAX),
+    "nlri_id": lambda value: is_within(value, -_HASH_MAX - 1, _HASH_MAX),
+}

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Literal
 
 from shared.contracts.vocabulary import FAMILIES, RIB_VIEWS
 from shared.web.problem import ProblemError, parameter_error
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Match = Literal["exact", "longest", "longer"]
+Match = Literal["exact", "longest", "orlonger", "longer", "orshorter", "shorter"]
 StateFilter = Literal["active", "current", "withdrawn", "all"]
 
 _AS_NUMBER_MAX = 4_294_967_295
 ID_MAX = 2**31 - 1
 """Of routers, peers and RIBs: past int4 no id exists."""
+
+_WELL_KNOWN = {
+    "graceful-shutdown": 0xFFFF0000,  # RFC 8326 5
+    "accept-own": 0xFFFF0001,  # RFC 7611 3
+    "llgr-stale": 0xFFFF0006,  # RFC 9494 3
+    "no-llgr": 0xFFFF0007,
+    "blackhole": 0xFFFF029A,  # RFC 7999 5
+    "no-export": 0xFFFFFF01,  # RFC 1997
+    "no-advertise": 0xFFFFFF02,
+    "no-export-subconfed": 0xFFFFFF03,
+    "nopeer": 0xFFFFFF04,  # RFC 3765
+}
+_EXT_COMMUNITY = re.compile(r"[\x21-\x7e]{1,80}")
+_MAC = re.compile(r"[0-9A-Fa-f]{12}")
+_MAC_MARKS = re.compile(r"[:.-]")
 
 
 def read_prefix(text: str) -> tuple[Network, Match]:
@@ -26,6 +42,60 @@ def read_prefix(text: str) -> tuple[Network, Match]:
     if "%" in text:
         raise parameter_error("prefix", "an address with a zone", text.partition("%")[0])
     return network, "exact" if "/" in text else "longest"
+
+
+def read_community(text: str) -> int:
+    """`65000:100`, or the name of a well-known community, as the 32 bits of RFC 1997."""
+    if (known := _WELL_KNOWN.get(text.lower().replace("_", "-"))) is not None:
+        return known
+    parts = _numbers("community", text, 2, 0xFFFF, "65000:100")
+    return parts[0] << 16 | parts[1]
+
+
+def read_large_community(text: str) -> str:
+    """Three numbers of 32 bits (RFC 8092 5), without leading zeros."""
+    parts = _numbers("large_community", text, 3, _AS_NUMBER_MAX, "65000:1:2")
+    return ":".join(map(str, parts))
+
+
+def read_ext_community(text: str) -> str:
+    """As answers write it: `rt:65000:1`, `color:100`, or 16 hexadecimal digits."""
+    if not _EXT_COMMUNITY.fullmatch(text):
+        raise parameter_error(
+            "ext_community", f"{text[:64]!r} is not written as answers write it", "rt:65000:1"
+        )
+    return text
+
+
+def read_rd(text: str) -> str:
+    """A route distinguisher (RFC 4364 4.2): an AS number or an address, and a number."""
+    administrator, _, number = text.rpartition(":")
+    if "." in administrator:
+        administrator = read_address("rd", administrator)
+    else:
+        administrator = str(read_number("rd", administrator, _AS_NUMBER_MAX, "65000:100"))
+    return f"{administrator}:{read_number('rd', number, _AS_NUMBER_MAX, '65000:100')}"
+
+
+def read_mac(text: str) -> str:
+    """A MAC address in any common form, as `02:00:5e:00:53:01`."""
+    digits = _MAC_MARKS.sub("", text)
+    if not _MAC.fullmatch(digits):
+        raise parameter_error("mac", f"{text[:64]!r} is not a MAC address", "02:00:5e:00:53:01")
+    return ":".join(digits[at : at + 2] for at in range(0, 12, 2)).lower()
+
+
+def read_route_type(text: str) -> int:
+    """A route type, such as 2 for MAC/IP advertisement in EVPN (RFC 7432 7)."""
+    return read_number("route_type", text, 255, "2")
+
+
+def _numbers(parameter: str, text: str, count: int, largest: int, example: str) -> list[int]:
+    parts = text.split(":")
+    if len(parts) != count:
+        detail = f"{text[:64]!r} is not {count} numbers with colons between"
+        raise parameter_error(parameter, detail, example)
+    return [read_number(parameter, one, largest, example) for one in parts]
 
 
 def _not_a_prefix(text: str) -> ProblemError:

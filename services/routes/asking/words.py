@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import difflib
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Query
@@ -10,9 +11,10 @@ from fastapi import Query
 from services.routes.asking.values import read_id_or_address
 from shared.contracts.envelope import rfc3339
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
+from shared.web.problem import parameter_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from _typeshed import DataclassInstance
 
@@ -30,7 +32,8 @@ ASN = texts("`65000` or `AS65000`")
 def as_asked(asked_for: DataclassInstance) -> dict[str, Any]:
     """The question as it took effect, under the parameters' names, for `meta.query`."""
     asked: dict[str, Any] = {}
-    for name, value in asdict(asked_for).items():
+    for field in fields(asked_for):
+        name, value = field.name, getattr(asked_for, field.name)
         if value not in (None, []):
             parameter, shown = _AS_PARAMETER.get(name, (name, lambda one: one))
             if isinstance(value, list):
@@ -50,6 +53,14 @@ _AS_PARAMETER: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "peer_addresses": ("peer", str),
     "peer_asns": ("peer_asn", int),
     "origin_asns": ("origin_asn", int),
+    "as_paths": ("as_path", str),
+    "next_hops": ("next_hop", str),
+    "communities": ("community", lambda one: f"{one >> 16}:{one & 0xFFFF}"),
+    "large_communities": ("large_community", str),
+    "ext_communities": ("ext_community", str),
+    "rds": ("rd", str),
+    "macs": ("mac", str),
+    "route_types": ("route_type", int),
     "asns": ("asn", int),
     "states": ("state", str),
     "views": ("rib", RIB_VIEWS.__getitem__),
@@ -58,6 +69,19 @@ _AS_PARAMETER: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "starttime": ("starttime", rfc3339),
     "endtime": ("endtime", rfc3339),
 }
+
+
+def read_words(parameter: str, texts: list[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Some of these words, with commas between or given more than once."""
+    words = [word.strip() for text in texts for word in text.split(",")]
+    for word in words:
+        if word not in known:
+            raise parameter_error(
+                parameter,
+                f"{word[:64]!r} is not one of {', '.join(known)}",
+                *difflib.get_close_matches(word, known, n=1),
+            )
+    return tuple(dict.fromkeys(words))
 
 
 def split(parameter: str, texts: list[str], ids: list[int], addresses: list[str]) -> None:

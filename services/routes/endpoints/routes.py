@@ -3,62 +3,171 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing, nullcontext
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.routes.answering.pages import Cursor, Limit, link_next, page_meta
+from services.routes.answering.heavy import heavy
+from services.routes.answering.pages import Cursor, Limit, json_answer, page_meta
+from services.routes.answering.prefixes import around
 from services.routes.answering.reading import reading
-from services.routes.answering.routes import route_body, stale_warnings
-from services.routes.asking.cursors import RouteKey, read_cursor, write_cursor
-from services.routes.asking.routes import RouteFilter, route_filter
-from services.routes.asking.words import as_asked
-from services.routes.store import current, freshness
-from services.routes.store.ribs import ribs_of
+from services.routes.answering.route_answers import Question, RouteAnswers
+from services.routes.answering.streams import STREAMED, Format, answer_format, streamed
+from services.routes.answering.summaries import GROUPS, summary
+from services.routes.asking.cursors import read_cursor, write_cursor
+from services.routes.asking.moments import DESCRIPTION as MOMENT
+from services.routes.asking.moments import read_moment
+from services.routes.asking.routes import RouteFilter, any_routes, route_filter
+from services.routes.asking.values import read_prefix
+from services.routes.asking.words import read_words
 from shared.contracts.envelope import Envelope
-from shared.contracts.routes import RouteBody
+from shared.contracts.routes import RouteBody, RouteCount, RoutesOfPrefix
+from shared.web.problem import parameter_error
 from shared.web.strict import known_parameters_only
 
 api = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters_only)])
 
+_EXPAND = ("asn_names", "communities", "rpki")
+_INCLUDE = ("moreSpecifics", "lessSpecifics")
 
-@api.get("/routes", tags=["routes"], summary="Routes of the current RIB")
+
+def timestamp(
+    timestamp: Annotated[str | None, Query(description=f"The RIB as it was: {MOMENT}")] = None,
+) -> datetime | None:
+    """The moment that is asked about; None: now."""
+    return None if timestamp is None else read_moment("timestamp", timestamp)
+
+
+def expand(
+    expand: Annotated[
+        list[str], Query(default_factory=list, description=f"Of {', '.join(_EXPAND)}")
+    ],
+) -> tuple[str, ...]:
+    """What is to be added to each route."""
+    return read_words("expand", expand, _EXPAND)
+
+
+Filter = Annotated[RouteFilter, Depends(route_filter)]
+AnyRoutes = Annotated[RouteFilter, Depends(any_routes)]
+Moment = Annotated[datetime | None, Depends(timestamp)]
+Expand = Annotated[tuple[str, ...], Depends(expand)]
+AnswerFormat = Annotated[Format, Depends(answer_format)]
+
+
+@api.get(
+    "/routes",
+    tags=["routes"],
+    summary="Routes of the RIB, as it is or as it was",
+    response_model=Envelope[list[RouteBody]],
+    responses=STREAMED,
+)
 async def list_routes(
     request: Request,
-    response: Response,
     *,
-    query: Annotated[RouteFilter, Depends(route_filter)],
+    asked: Filter,
+    moment: Moment,
+    expand: Expand,
+    form: AnswerFormat,
     count: Annotated[
         Literal["none", "exact"], Query(description="`exact`: count all pages in `meta.total`")
     ] = "none",
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Envelope[list[RouteBody]]:
+) -> Response:
     """Routes over all routers, peers and RIB views.
 
-    A filter given more than once means any of its values; different filters must all hold.
+    A filter given more than once means any of its values; different filters must all hold. As
+    NDJSON or CSV all of them are sent, whatever `limit` is.
     """
+    question = Question(asked, moment, expand)
+    if form != "json":
+        if cursor is not None:
+            raise parameter_error("cursor", f"{form} has no pages; leave it out")
+        return await streamed(_pieces(request, question, form), form)
     started = time.perf_counter()
     after = read_cursor(cursor) if cursor is not None else None
+    with heavy(request) if count == "exact" else nullcontext():
+        async with reading(request) as conn:
+            answers = await RouteAnswers.to(question, conn, request.app.state)
+            page = await answers.page(limit, after)
+            total = await answers.count() if count == "exact" else None
+    following = write_cursor(page.following) if page.following is not None else None
+    told = question.told() | {"limit": limit}
+    meta = page_meta(started, len(page.items), told, answers.as_of, following)
+    meta.warnings, meta.total = page.warnings, total
+    return json_answer(request, page.items, meta)
+
+
+async def _pieces(
+    request: Request, question: Question, form: Format
+) -> AsyncGenerator[tuple[int, bytes], None]:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(heavy(request))
+        conn = await stack.enter_async_context(reading(request))
+        answers = await RouteAnswers.to(question, conn, request.app.state)
+        pieces = await stack.enter_async_context(aclosing(answers.stream(form)))
+        async for piece in pieces:
+            yield piece
+
+
+@api.get("/routes/summary", tags=["routes"], summary="How many routes there are, by group")
+async def summarize_routes(
+    request: Request,
+    *,
+    asked: Filter,
+    moment: Moment,
+    group_by: Annotated[
+        list[str],
+        Query(
+            default_factory=lambda: ["peer"],
+            description=f"Of {', '.join(GROUPS)}",
+        ),
+    ],
+    limit: Limit = 100,
+) -> Envelope[list[RouteCount]]:
+    """The largest groups first; `meta.total` is the number of groups."""
+    started = time.perf_counter()
+    groups = read_words("group_by", group_by, GROUPS)
+    question = Question(asked, moment)
+    with heavy(request):
+        async with reading(request) as conn:
+            answers = await RouteAnswers.to(question, conn, request.app.state)
+            counts = await summary(answers, groups)
+    told = question.told() | {"group_by": list(groups), "limit": limit}
+    meta = page_meta(started, len(counts[:limit]), told, answers.as_of)
+    meta.total, meta.truncated = len(counts), len(counts) > limit
+    return Envelope(data=counts[:limit], meta=meta)
+
+
+@api.get(
+    "/routes/{prefix:path}",
+    tags=["routes"],
+    summary="Routes to one prefix, and around it",
+    response_model=Envelope[RoutesOfPrefix],
+)
+async def show_prefix(
+    request: Request,
+    prefix: str,
+    *,
+    asked: AnyRoutes,
+    moment: Moment,
+    expand: Expand,
+    include: Annotated[
+        list[str], Query(default_factory=list, description=f"Of {', '.join(_INCLUDE)}")
+    ],
+    limit: Limit = 100,
+) -> Response:
+    """A prefix is matched exactly; of an address the longest match of any peer is shown."""
+    started = time.perf_counter()
+    asked.prefix, asked.match = read_prefix(prefix)
+    wanted = read_words("include", include, _INCLUDE)
+    question = Question(asked, moment, expand)
     async with reading(request) as conn:
-        ribs = await ribs_of(conn, query)
-        rows = await current.routes(conn, query, ribs, limit=limit + 1, after=after)
-        total = await current.count_routes(conn, query, ribs) if count == "exact" else None
-        as_of = await freshness.data_as_of(conn)
-    now = datetime.now(UTC)
-    page = rows[:limit]
-    asked = as_asked(query) | {"limit": limit}
-    meta = page_meta(started, len(page), asked, as_of, _route_cursor(rows, limit))
-    data = [route_body(row, ribs[row["rib_id"]], now) for row in page]
-    meta.warnings = stale_warnings(data, ribs.values())
-    meta.total = total
-    link_next(request, response, meta)
-    return Envelope(data=data, meta=meta)
-
-
-def _route_cursor(rows: Any, limit: int) -> str | None:  # noqa: ANN401 - rows of any columns
-    if len(rows) <= limit:
-        return None
-    last = rows[limit - 1]
-    return write_cursor(RouteKey(last["prefix"], last["rib_id"], last["path_id"]))
+        answer = await around(question, conn, request.app.state, wanted, limit)
+    told: dict[str, Any] = question.told() | {"include": list(wanted), "limit": limit}
+    meta = page_meta(started, answer.count, told, answer.as_of)
+    meta.warnings, meta.truncated = answer.warnings, answer.is_truncated
+    return json_answer(request, answer.body, meta)

@@ -23,7 +23,7 @@ def any_of(alternatives: Alternatives, values: dict[str, Any]) -> str:
         if wanted:
             name = f"v{len(values)}"
             # Addresses travel as text: the driver would want address objects.
-            carried = "text" if kind == "inet" else kind
+            carried = "text" if kind in {"inet", "macaddr"} else kind
             parts.append(f"{column} = ANY (CAST(CAST(:{name} AS {carried}[]) AS {kind}[]))")
             values[name] = wanted
     return f"({' OR '.join(parts)})"

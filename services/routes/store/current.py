@@ -1,41 +1,39 @@
-"""Routes of the current RIB."""
+"""Routes of the current RIB, or of the RIB as it was at a moment, in the order of their keys."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import text
-
+from services.routes.store.attributes import attribute_conditions
 from services.routes.store.conditions import all_of
+from services.routes.store.driver import fetch
+from services.routes.store.past import route_at
 from services.routes.store.ribs import asks_for_ribs, sessions_that_count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from datetime import datetime
 
-    from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from services.routes.asking.cursors import RouteKey
     from services.routes.asking.routes import RouteFilter
     from services.routes.asking.values import Match, StateFilter
     from services.routes.store.conditions import Alternatives
 
+    Ribs = Mapping[int, Mapping[str, Any]]
+
+Table = Literal["route", "nlri_route"]
+
+_INSIDE = "AND {0} <= rib.last_inside(CAST(:prefix AS cidr))"
 _MATCHES: Mapping[Match, str] = {
-    "exact": "r.prefix = CAST(:prefix AS cidr)",
-    "longest": "r.prefix = ANY (rib.covering(CAST(:prefix AS inet)))",
-    "longer": "r.prefix > CAST(:prefix AS cidr) "
-    "AND r.prefix <= rib.last_inside(CAST(:prefix AS cidr))",
+    "exact": "{0} = CAST(:prefix AS cidr)",
+    "longest": "{0} = ANY (rib.covering(CAST(:prefix AS inet)))",
+    "orshorter": "{0} = ANY (rib.covering(CAST(:prefix AS inet)))",
+    "shorter": "{0} = ANY (rib.covering(CAST(:prefix AS inet))) AND {0} <> CAST(:prefix AS cidr)",
+    "orlonger": f"{{0}} >= CAST(:prefix AS cidr) {_INSIDE}",
+    "longer": f"{{0}} > CAST(:prefix AS cidr) {_INSIDE}",
 }
-
-_ROUTE_COLUMNS = """
-r.prefix, r.rib_id, r.path_id, r.session, r.first_seen, r.last_changed, r.last_confirmed,
-r.is_withdrawn,
-a.next_hop, a.origin, a.origin_asn, a.as_path, a.as_path_text, a.med, a.local_pref,
-a.communities, a.large_communities, a.ext_communities, a.aggregator_asn, a.aggregator_id,
-coalesce(a.atomic_aggregate, false) AS atomic_aggregate, a.originator_id, a.cluster_list
-"""
-
-_ROUTE_TABLES = "rib.route AS r LEFT JOIN rib.path_attributes AS a USING (attr_id)"
 
 # The oldest session of each RIB that counts, by the RIB's id; NULL for a RIB that does not. An
 # array and no join, and inside a function whose yield the planner takes for a half: of a comparison
@@ -49,70 +47,144 @@ _IN_STATE: Mapping[StateFilter, str] = {
     "all": "CAST(:sessions AS int4[]) IS NOT NULL",
 }
 
+_SHARED_COLUMNS = """
+r.rib_id, r.path_id, r.session, r.is_withdrawn, r.attr_id, r.first_seen, r.last_changed,
+r.last_confirmed
+"""
+_COLUMNS: Mapping[Table, str] = {
+    "route": f"r.prefix::text AS prefix, {_SHARED_COLUMNS}",
+    "nlri_route": f"n.prefix::text AS prefix, r.nlri_id, n.fields::text AS fields, "
+    f"r.detail::text AS detail, {_SHARED_COLUMNS}",
+}
+KEYS: Mapping[Table, str] = {
+    "route": "r.prefix, r.rib_id, r.path_id",
+    "nlri_route": "r.nlri_id, r.rib_id, r.path_id",
+}
+# The longest match of each RIB; a VPN's of each of its route distinguishers.
+_LONGEST: Mapping[Table, str] = {
+    "route": "(SELECT r.*, masklen(r.prefix) AS bits, "
+    "max(masklen(r.prefix)) OVER (PARTITION BY r.rib_id) AS longest FROM {})",
+    "nlri_route": "(SELECT r.*, masklen(n.prefix) AS bits, "
+    "max(masklen(n.prefix)) OVER (PARTITION BY r.rib_id, n.rd) AS longest FROM {})",
+}
+_FIRST_OF_V6 = "CAST('::/0' AS cidr)"
+_AFI_V4, _AFI_V6 = 1, 2
 
-async def routes(
-    conn: AsyncConnection,
+# Of RFC 4760: 1 is unicast, 2 is multicast. Whatever else has more than a prefix in its NLRI.
+PREFIX_SAFIS = (1, 2)
+
+
+@dataclass(slots=True)
+class Statement:
+    """A question put to one table: its conditions, and the values that are bound."""
+
+    table: Table
+    asked: RouteFilter
+    moment: datetime | None
+    values: dict[str, Any] = field(default_factory=dict)
+    conditions: list[str] = field(default_factory=list)
+    after: str = "true"
+    """Where a piece of the answer begins, which must not change what the longest match is."""
+    joins_attributes: bool = False
+
+    def bind(self, **values: Any) -> None:  # noqa: ANN401 - of any column
+        """Adds values that conditions name."""
+        self.values |= values
+
+    def sql(self, columns: str | None = None) -> str:
+        """SELECT without order and limit; the rows are `r`, their attributes `a`."""
+        selected = columns or _COLUMNS[self.table]
+        source = route_at(self.table) if self.moment is not None else f"rib.{self.table}"
+        where = " AND ".join(self.conditions)
+        if self.asked.is_longest:
+            source = _LONGEST[self.table].format(f"{source} AS r {self._joins} WHERE {where}")
+            where = "r.bits = r.longest"
+        return f"SELECT {selected} FROM {source} AS r {self._joins} WHERE {where} AND {self.after}"
+
+    @property
+    def _joins(self) -> str:
+        joins = "JOIN rib.nlri AS n USING (nlri_id)" if self.table == "nlri_route" else ""
+        if self.joins_attributes:
+            joins += " LEFT JOIN rib.path_attributes AS a ON a.attr_id = r.attr_id"
+        return joins
+
+
+def statement(
+    table: Table,
     asked: RouteFilter,
-    ribs: Mapping[int, RowMapping],
+    ribs: Ribs,
+    moment: datetime | None = None,
     *,
-    limit: int,
-    after: RouteKey | None,
-) -> Sequence[RowMapping]:
-    """Up to `limit` routes of these RIBs, ordered by prefix, RIB and path id."""
-    if not ribs:
-        return []
-    source, values = _source(asked, ribs, _ROUTE_COLUMNS)
-    page = ""
-    if after is not None:
-        page = (
-            "WHERE (prefix, rib_id, path_id) > "
-            "(CAST(:after_prefix AS cidr), :after_rib, :after_path)"
-        )
-        values |= {
-            "after_prefix": after.prefix,
-            "after_rib": after.rib_id,
-            "after_path": after.path_id,
-        }
-    statement = (
-        f"SELECT * FROM ({source}) AS found {page} ORDER BY prefix, rib_id, path_id LIMIT :limit"
-    )
-    result = await conn.execute(text(statement), values | {"limit": limit})
-    return result.mappings().all()
-
-
-async def count_routes(
-    conn: AsyncConnection, asked: RouteFilter, ribs: Mapping[int, RowMapping]
-) -> int:
-    """How many routes of these RIBs there are, of all pages."""
-    if not ribs:
-        return 0
-    source, values = _source(asked, ribs, "r.prefix, r.rib_id")
-    result = await conn.execute(text(f"SELECT count(*) FROM ({source}) AS found"), values)
-    return int(result.scalar_one())
-
-
-def _source(
-    asked: RouteFilter, ribs: Mapping[int, RowMapping], columns: str
-) -> tuple[str, dict[str, Any]]:
-    where, values = _where(asked, ribs)
-    source = f"SELECT {columns} FROM {_ROUTE_TABLES} WHERE {where}"
-    if asked.is_longest:
-        source = (
-            "SELECT * FROM (SELECT *, max(masklen(prefix)) OVER (PARTITION BY rib_id) "
-            f"AS longest FROM ({source}) AS matching) AS ranked WHERE masklen(prefix) = longest"
-        )
-    return source, values
-
-
-def _where(asked: RouteFilter, ribs: Mapping[int, RowMapping]) -> tuple[str, dict[str, Any]]:
-    conditions = [_IN_STATE[asked.state]]
-    values: dict[str, Any] = {"sessions": sessions_that_count(ribs, asked.state)}
+    with_attributes: bool = True,
+) -> Statement:
+    """The question as it is put to this table; `with_attributes`: what it asks of these too."""
+    made = Statement(table, asked, moment)
+    made.bind(sessions=sessions_that_count(ribs, asked.state))
+    if moment is not None:
+        made.bind(moment=moment)
+    made.conditions.append(_IN_STATE[asked.state])
+    prefix = "r.prefix" if table == "route" else "n.prefix"
     if asked.prefix is not None:
-        conditions.append(_MATCHES[asked.match])
-        values["prefix"] = asked.prefix
-    filters: tuple[Alternatives, ...] = (
-        (("r.rib_id", "int4", list(ribs) if asks_for_ribs(asked) else []),),
-        (("a.origin_asn", "int8", asked.origin_asns),),
-    )
-    conditions.extend(all_of(filters, values))
-    return " AND ".join(conditions), values
+        made.conditions.append(prefix_condition(asked, prefix))
+        made.bind(prefix=asked.prefix)
+    elif table == "route":
+        made.conditions.extend(_of_one_afi(ribs))
+    wanted: list[int] = list(ribs) if asks_for_ribs(asked) else []
+    filters: list[Alternatives] = [(("r.rib_id", "int4", wanted),)]
+    if table == "nlri_route":
+        filters += nlri_filters(asked)
+    made.conditions.extend(all_of(filters, made.values))
+    if with_attributes:
+        found = attribute_conditions(asked, made.values)
+        made.joins_attributes = bool(found)
+        made.conditions.extend(found)
+    return made
+
+
+async def count_prefixes(
+    conn: AsyncConnection, asked: RouteFilter, ribs: Ribs, moment: datetime | None, most: int
+) -> int:
+    """How many prefixes the routes of these RIBs have; it stops at `most`."""
+    total = 0
+    for table in tables(asked, ribs):
+        made = statement(table, asked, ribs, moment)
+        prefix = "r.prefix" if table == "route" else "n.prefix"
+        found = f"{made.sql(f'DISTINCT {prefix}')} LIMIT {most}"
+        (row,) = await fetch(conn, f"SELECT count(*) AS prefixes FROM ({found}) AS f", made.values)
+        total += row["prefixes"]
+    return min(total, most)
+
+
+def tables(asked: RouteFilter, ribs: Ribs) -> list[Table]:
+    """Where routes of these RIBs are, in the order of the answer."""
+    safis = {rib["family"] & 0xFF for rib in ribs.values() if rib["family"] <= 0xFFFFFF}
+    found: list[Table] = []
+    if not asked.asks_for_nlri and any(safi in PREFIX_SAFIS for safi in safis):
+        found.append("route")
+    if any(safi not in PREFIX_SAFIS for safi in safis):
+        found.append("nlri_route")
+    return found
+
+
+def prefix_condition(asked: RouteFilter, column: str) -> str:
+    """That this column matches `:prefix` as it is asked for."""
+    return _MATCHES[asked.match].format(column)
+
+
+def nlri_filters(asked: RouteFilter) -> list[Alternatives]:
+    """What is asked of `rib.nlri AS n`."""
+    return [
+        (("n.rd", "text", asked.rds),),
+        (("n.mac", "macaddr", asked.macs),),
+        (("n.route_type", "int2", asked.route_types),),
+    ]
+
+
+def _of_one_afi(ribs: Ribs) -> list[str]:
+    """Keeps whoever asks for IPv6 alone from walking over all of IPv4, and the other way round."""
+    afis = {rib["family"] >> 8 for rib in ribs.values()}
+    if afis == {_AFI_V4}:
+        return [f"r.prefix < {_FIRST_OF_V6}"]
+    if afis == {_AFI_V6}:
+        return [f"r.prefix >= {_FIRST_OF_V6}"]
+    return []

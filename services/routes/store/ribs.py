@@ -2,43 +2,89 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
-
-from services.routes.store.conditions import all_of, is_asked
+from services.routes.store.driver import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-    from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.routes.asking.routes import RouteFilter
     from services.routes.asking.values import StateFilter
-    from services.routes.store.conditions import Alternatives
+
+    Rib = Mapping[str, Any]
+    """A row of `rib.peer_rib` with those of its peer and, by other names, of its router."""
 
 _RIBS = """
 SELECT p.*, t.sys_name, t.address AS router_address, b.rib_id, b.view, b.family, b.has_path_ids,
        b.valid_session, b.complete_at
   FROM rib.peer_rib AS b JOIN rib.peer AS p USING (peer_id) JOIN rib.router AS t USING (router_id)
+ ORDER BY b.rib_id
+"""
+
+# Rows are never made older: each change of one makes a sum larger. Of routers only the name is
+# told, and their rows are written with every batch.
+_NOW = """
+SELECT (SELECT max(committed_at) FROM rib.progress WHERE stage = 'current') AS as_of,
+       concat_ws(' ',
+         (SELECT count(*) || ' ' || sum(xmin::text::int8) FROM rib.peer_rib),
+         (SELECT count(*) || ' ' || sum(xmin::text::int8) FROM rib.peer),
+         (SELECT count(*) || ' ' || sum(hashtext(sys_name)) FROM rib.router)) AS version
 """
 
 
-async def ribs_of(conn: AsyncConnection, asked: RouteFilter) -> dict[int, RowMapping]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All RIBs by their ids, and the last commit of any ingest process."""
+
+    ribs: Mapping[int, Rib]
+    version: str
+    as_of: datetime | None
+
+
+async def known_ribs(conn: AsyncConnection) -> Known:
+    """What there is now; the RIBs are read again only where one has changed."""
+    (now,) = await fetch(conn, _NOW, {})
+    info = await _memory(conn)
+    known: Known | None = info.get("ribs")
+    if known is None or known.version != now["version"]:
+        ribs: Mapping[int, Rib] = {row["rib_id"]: row for row in await fetch(conn, _RIBS, {})}
+    else:
+        ribs = known.ribs
+    info["ribs"] = known = Known(ribs, now["version"], now["as_of"])
+    return known
+
+
+async def ribs_of(conn: AsyncConnection, asked: RouteFilter) -> dict[int, Rib]:
     """The RIBs whose routes are asked for, by id, each with its peer and router."""
-    values: dict[str, Any] = {}
-    where = " AND ".join(all_of(_rib_filters(asked), values)) or "true"
-    result = await conn.execute(text(f"{_RIBS} WHERE {where}"), values)
-    return {row["rib_id"]: row for row in result.mappings()}
+    return chosen((await known_ribs(conn)).ribs, asked)
+
+
+def chosen(ribs: Mapping[int, Rib], asked: RouteFilter) -> dict[int, Rib]:
+    """Those of these RIBs whose routes are asked for."""
+    if not asks_for_ribs(asked):
+        return dict(ribs)
+    return {rib_id: rib for rib_id, rib in ribs.items() if _is_asked(rib, asked)}
 
 
 def asks_for_ribs(asked: RouteFilter) -> bool:
     """Whether only routes of some RIBs are wanted."""
-    return any(is_asked(one) for one in _rib_filters(asked))
+    return bool(
+        asked.router_ids
+        or asked.router_addresses
+        or asked.peer_ids
+        or asked.peer_addresses
+        or asked.peer_asns
+        or asked.views
+        or asked.families
+    )
 
 
-def sessions_that_count(ribs: Mapping[int, RowMapping], state: StateFilter) -> list[int | None]:
+def sessions_that_count(ribs: Mapping[int, Rib], state: StateFilter) -> list[int | None]:
     """For each RIB by its id from 1 on, the oldest session whose routes count; None: none of it."""
     sessions: list[int | None] = [None] * max(ribs, default=0)
     for rib_id, rib in ribs.items():
@@ -50,14 +96,29 @@ def sessions_that_count(ribs: Mapping[int, RowMapping], state: StateFilter) -> l
     return sessions
 
 
-def _rib_filters(asked: RouteFilter) -> tuple[Alternatives, ...]:
+def _is_asked(rib: Rib, asked: RouteFilter) -> bool:
     return (
-        (
-            ("t.router_id", "int4", asked.router_ids),
-            ("t.address", "inet", asked.router_addresses),
-        ),
-        (("p.peer_id", "int4", asked.peer_ids), ("p.address", "inet", asked.peer_addresses)),
-        (("p.asn", "int8", asked.peer_asns),),
-        (("b.view", "int2", asked.views),),
-        (("b.family", "int4", asked.families),),
+        _is_one_of(rib, ("router_id", asked.router_ids), ("router_address", asked.router_addresses))
+        and _is_one_of(rib, ("peer_id", asked.peer_ids), ("address", asked.peer_addresses))
+        and _is_one_of(rib, ("asn", asked.peer_asns))
+        and _is_one_of(rib, ("view", asked.views))
+        and _is_one_of(rib, ("family", asked.families))
     )
+
+
+def _is_one_of(rib: Rib, *alternatives: tuple[str, list[Any]]) -> bool:
+    """Whether one of these columns is one of its values, or none is asked for."""
+    return not any(wanted for _, wanted in alternatives) or any(
+        rib[column] in wanted or _text(rib[column]) in wanted for column, wanted in alternatives
+    )
+
+
+def _text(value: object) -> str:
+    # The driver may have put a length behind an address.
+    return str(value).partition("/")[0]
+
+
+async def _memory(conn: AsyncConnection) -> dict[Any, Any]:
+    """What is kept with a connection for as long as it is open."""
+    raw = await conn.get_raw_connection()
+    return raw.info

@@ -1,0 +1,194 @@
+"""Answers to questions about routes: pages, streams and counts, whatever was asked."""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from services.routes.answering.attributes import AttributeTexts
+from services.routes.answering.expanding import expanded
+from services.routes.answering.routes import CSV_HEADER, Routes
+from services.routes.asking.words import as_asked
+from services.routes.store.current import statement, tables
+from services.routes.store.driver import fetch
+from services.routes.store.past import ribs_at
+from services.routes.store.ribs import chosen, known_ribs
+from services.routes.store.walk import Walk
+from shared.contracts.envelope import rfc3339
+from shared.web.problem import parameter_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+    from starlette.datastructures import State
+
+    from services.routes.answering.attributes import Text
+    from services.routes.answering.streams import Format
+    from services.routes.asking.cursors import RouteKey
+    from services.routes.asking.routes import RouteFilter
+    from services.routes.store.driver import Row
+    from services.routes.store.ribs import Rib
+
+PAGE_SECONDS = 3.0
+"""A page in which so much time did not find enough is given as it is, with a cursor."""
+
+_EXPANDED_TEXTS = 20_000
+_WIDE_BITS = {4: 8, 6: 16}
+
+
+@dataclass(slots=True)
+class Question:
+    """What is asked of routes, and how their bodies are to be."""
+
+    asked: RouteFilter
+    moment: datetime | None = None
+    expand: tuple[str, ...] = ()
+
+    def told(self) -> dict[str, Any]:
+        """For `meta.query`."""
+        told = as_asked(self.asked)
+        if self.moment is not None:
+            told["timestamp"] = rfc3339(self.moment)
+        return told | ({"expand": list(self.expand)} if self.expand else {})
+
+
+@dataclass(slots=True)
+class Page:
+    """Rendered routes, and where the next page begins."""
+
+    items: list[str]
+    following: RouteKey | None
+    warnings: list[str] = field(default_factory=list)
+
+
+class RouteAnswers:
+    """The RIBs that a question is about, read on one connection, and what renders their routes."""
+
+    def __init__(
+        self,
+        conn: AsyncConnection,
+        question: Question,
+        ribs: Mapping[int, Rib],
+        as_of: datetime | None,
+        state: State,
+    ) -> None:
+        self.as_of = as_of
+        self.ribs = ribs
+        self.conn = conn
+        self.asked = question.asked
+        self.moment = question.moment
+        self._question = question
+        self._state = state
+        self._texts = self._texts_for("json")
+        self._routes = self._renderer()
+
+    @classmethod
+    async def to(cls, question: Question, conn: AsyncConnection, state: State) -> RouteAnswers:
+        """The answers to this question; `state` is the app's."""
+        if question.asked.rpki and state.enrichment.rpki_state("0.0.0.0/0", None) is None:
+            raise parameter_error("rpki", "there are no VRPs to tell by; see ROUTES_VRPS_FILE")
+        known = await known_ribs(conn)
+        ribs: Mapping[int, Rib] = chosen(known.ribs, question.asked)
+        if question.moment is not None:
+            ribs = await ribs_at(conn, ribs, question.moment)
+        return cls(conn, question, ribs, known.as_of, state)
+
+    def about(self, question: Question) -> RouteAnswers:
+        """The answers to another question about the same RIBs."""
+        return RouteAnswers(self.conn, question, self.ribs, self.as_of, self._state)
+
+    def rpki_state(self, rib_id: int, prefix: str | None, origin_asn: int | None) -> str | None:
+        """Of a route of this RIB; None where there is none."""
+        return self._routes.rpki_state(rib_id, prefix, origin_asn)
+
+    async def page(self, limit: int, after: RouteKey | None = None) -> Page:
+        """Up to `limit` routes after this place."""
+        found, following, warnings = await self._collect(limit, after)
+        texts = await self._texts.of(self.conn, (row["attr_id"] for row in found))
+        items = self._routes.json(found, texts)
+        return Page(items, following, [*self._routes.warnings(), *warnings, *self._cautions()])
+
+    async def count(self) -> int:
+        """Routes of all pages."""
+        if self.asked.rpki:
+            raise parameter_error("count", "routes by RPKI state are counted in /routes/summary")
+        total = 0
+        for table in tables(self.asked, self.ribs):
+            made = statement(table, self.asked, self.ribs, self.moment)
+            (row,) = await fetch(self.conn, made.sql("count(*) AS routes"), made.values)
+            total += row["routes"]
+        return total
+
+    async def stream(self, form: Format) -> AsyncGenerator[tuple[int, bytes], None]:
+        """All of them, in pieces with the number of routes in each."""
+        texts_by_id = self._texts = self._texts_for(form)
+        routes = self._routes = self._renderer()
+        if form == "csv":
+            yield 0, CSV_HEADER.encode()
+        async with aclosing(self._walk().stream()) as pieces:
+            async for rows in pieces:
+                texts = await texts_by_id.of(self.conn, (row["attr_id"] for row in rows))
+                kept = [row for row in rows if self._keeps(row, texts)] if self.asked.rpki else rows
+                if form == "csv":
+                    yield len(kept), "".join(routes.csv(kept, texts)).encode()
+                elif kept:
+                    yield len(kept), ("\n".join(routes.json(kept, texts)) + "\n").encode()
+
+    def _walk(self) -> Walk:
+        return Walk(self.conn, self.asked, self.ribs, self.moment)
+
+    async def _collect(
+        self, limit: int, after: RouteKey | None
+    ) -> tuple[list[Row], RouteKey | None, list[str]]:
+        found: list[tuple[RouteKey, Row]] = []
+        deadline = time.monotonic() + PAGE_SECONDS
+        async with aclosing(self._walk().pieces(after, limit + 1)) as pieces:
+            async for place, routes in pieces:
+                found += await self._kept(routes)
+                if len(found) > limit:
+                    return [row for _, row in found[:limit]], found[limit - 1][0], []
+                if time.monotonic() > deadline and place is not None:
+                    return [row for _, row in found], place, [_UNFINISHED]
+        return [row for _, row in found], None, []
+
+    async def _kept(self, routes: list[tuple[RouteKey, Row]]) -> list[tuple[RouteKey, Row]]:
+        if not self.asked.rpki:
+            return routes
+        texts = await self._texts.of(self.conn, (row["attr_id"] for _, row in routes))
+        return [(key, row) for key, row in routes if self._keeps(row, texts)]
+
+    def _keeps(self, row: Row, texts: Mapping[int, Text]) -> bool:
+        origin = texts.get(row["attr_id"], self._texts.none).origin_asn
+        return self.rpki_state(row["rib_id"], row["prefix"], origin) in self.asked.rpki
+
+    def _renderer(self) -> Routes:
+        now = self.moment or datetime.now(UTC)
+        enrichment = self._state.enrichment
+        has_vrps = enrichment.rpki_state("0.0.0.0/0", None) is not None
+        rpki_state = enrichment.rpki_state if has_vrps else None
+        return Routes(self.ribs, now, self._texts.none, rpki_state)
+
+    def _texts_for(self, form: Format) -> AttributeTexts:
+        kept: AttributeTexts = self._state.texts[form if form == "csv" else "json"]
+        render = expanded(self._question.expand, self._state.enrichment)
+        if render is None or form == "csv":
+            return kept
+        # Names change with their files, so what was rendered with them is of this answer alone.
+        return AttributeTexts(render, _EXPANDED_TEXTS)
+
+    def _cautions(self) -> list[str]:
+        prefix = self.asked.prefix
+        if prefix is None or not self.asked.is_range:
+            return []
+        if prefix.prefixlen >= _WIDE_BITS[prefix.version]:
+            return []
+        return [f"{prefix} covers much of a table; format=ndjson gives all of it in one answer"]
+
+
+_UNFINISHED = (
+    f"this took {PAGE_SECONDS:.0f} s and did not fill a page; the next cursor goes on from here"
+)
