@@ -1,0 +1,62 @@
+"""What the executor asks of a provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.failover.policy.model import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that a step would make, exactly as it goes out, without credentials."""
+
+    method: str
+    url: str
+    body: object | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step's effect is there, as the provider was read again and says."""
+
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """It is not there."""
+
+    detail: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+class ActionError(Exception):
+    """A step could not be done. One sentence: what failed, where, and what to do."""
+
+
+class OutcomeUnknownError(ActionError):
+    """The request may have had its effect: to be looked up, never repeated blindly."""
+
+
+class Actuator(Protocol):
+    """One provider's side of a step. It keeps nothing between calls."""
+
+    async def preview(self, step: Step) -> list[Request]:
+        """What `apply` would send now; nothing where there is nothing to do."""
+        ...
+
+    async def apply(self, step: Step, *, request_id: str) -> None:
+        """Reads, changes what differs, and returns once the provider says that it is done.
+
+        Called again with the same `request_id` it does no harm. Raises ActionError.
+        """
+        ...
+
+    async def verify(self, step: Step) -> Done | NotDone:
+        """Reads the provider anew. Raises ActionError where it cannot be read."""
+        ...
