@@ -1,5 +1,5 @@
 """HTTP handlers, a module for each subject."""
 
-from services.routes.endpoints import asns, inventory, live, routes, stats
+from services.routes.endpoints import asns, history, inventory, live, routes, stats
 
-ALL = [asns.api, inventory.api, live.api, routes.api, stats.api]
+ALL = [asns.api, history.api, inventory.api, live.api, routes.api, stats.api]

@@ -14,16 +14,18 @@ events are read, by their prefix. So the RIB of a peer is read along its table, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import text
+from services.routes.store.driver import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from services.routes.store.ribs import Rib
 
 # A withdrawal is a change, but not of a route that was gone already, with its session: then the
 # last change is an announcement, and the row does not say until when the route was there.
@@ -103,39 +105,75 @@ def route_at(table: Literal["route", "nlri_route"]) -> str:
 _RIBS_AT = """
 SELECT b.rib_id, coalesce(valid.session, 0) AS valid_session, complete.at AS complete_at,
        coalesce(newest.session, 0) AS session, coalesce(over.event, 'up') AS state,
-       coalesce(over.time, newest.since) AS since,
-       CASE WHEN over.event = 'down' THEN over.time END AS down_at
+       coalesce(over.time, newest.since) AS since, down.at AS down_at
   FROM rib.peer_rib AS b
  CROSS JOIN LATERAL (
     SELECT max(s.session) AS session FROM rib.sweep AS s
-     WHERE s.peer_id = b.peer_id AND s.time <= :moment
+     WHERE s.peer_id = b.peer_id AND s.time <= CAST(:moment AS timestamptz)
        AND (s.family IS NULL OR s.family = b.family AND s.view = b.view)) AS valid
  CROSS JOIN LATERAL (
     SELECT max(e.time) AS at FROM rib.peer_event AS e
-     WHERE e.peer_id = b.peer_id AND e.time <= :moment AND e.event IN ('end_of_rib', 'expired')
+     WHERE e.peer_id = b.peer_id AND e.time <= CAST(:moment AS timestamptz)
+       AND e.event IN ('end_of_rib', 'expired')
        AND (e.family IS NULL OR e.family = b.family AND e.view = b.view)) AS complete
+ CROSS JOIN LATERAL (
+    SELECT max(e.time) AS at FROM rib.peer_event AS e
+     WHERE e.peer_id = b.peer_id AND e.time <= CAST(:moment AS timestamptz)
+       AND e.event = 'down') AS down
  CROSS JOIN LATERAL (
     SELECT max(e.session) AS session, max(e.time) FILTER (WHERE e.event = 'up') AS since
       FROM (SELECT e.event, e.session, e.time FROM rib.peer_event AS e
-             WHERE e.peer_id = b.peer_id AND e.time <= :moment
+             WHERE e.peer_id = b.peer_id AND e.time <= CAST(:moment AS timestamptz)
                AND e.event IN ('up', 'down', 'lost')
              ORDER BY e.session DESC FETCH FIRST 1 ROWS WITH TIES) AS e) AS newest
   LEFT JOIN LATERAL (
     SELECT e.event, e.time FROM rib.peer_event AS e
-     WHERE e.peer_id = b.peer_id AND e.time <= :moment AND e.session = newest.session
-       AND e.event IN ('down', 'lost')
+     WHERE e.peer_id = b.peer_id AND e.time <= CAST(:moment AS timestamptz)
+       AND e.session = newest.session AND e.event IN ('down', 'lost')
      ORDER BY e.event = 'down' DESC, e.time LIMIT 1) AS over ON true
- WHERE b.rib_id = ANY (:ribs)
+ WHERE b.rib_id = ANY (CAST(:ribs AS int4[]))
+"""
+
+# Partitions are dropped whole, and made as events come: the oldest begins where the history does.
+_REACH = r"""
+SELECT (SELECT min(first_seen) FROM rib.router) AS known_from,
+       (SELECT min(substring(pg_get_expr(c.relpartbound, c.oid)
+                             FROM $$FROM \('([^']+)'\)$$)::timestamptz)
+          FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'rib.route_event'::regclass) AS kept_from,
+       least(transaction_timestamp(), (
+        SELECT min(coalesce(c.committed_at, '-infinity'))
+          FROM rib.progress AS h LEFT JOIN rib.progress AS c
+            ON c.writer_id = h.writer_id AND c.stage = 'current'
+         WHERE h.stage = 'history' AND h.last_seq > coalesce(c.last_seq, 0)
+       )) AS written_until
 """
 
 
 async def ribs_at(
-    conn: AsyncConnection, ribs: Mapping[int, RowMapping], moment: datetime
-) -> dict[int, Mapping[str, Any]]:
+    conn: AsyncConnection, ribs: Mapping[int, Rib], moment: datetime
+) -> dict[int, Rib]:
     """These RIBs as they were: which sessions counted, and how their peers were.
 
     A peer of whose sessions nothing is known any more (SESSION_RETENTION) is taken to be up.
     """
-    values = {"ribs": list(ribs), "moment": moment}
-    then = {row["rib_id"]: row for row in (await conn.execute(text(_RIBS_AT), values)).mappings()}
+    found = await fetch(conn, _RIBS_AT, {"ribs": list(ribs), "moment": moment})
+    then = {row["rib_id"]: row for row in found}
     return {rib_id: {**rib, **then[rib_id]} for rib_id, rib in ribs.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far back the history goes, and until when it is written."""
+
+    known_from: datetime | None
+    """When the first router came; None: none did."""
+    kept_from: datetime | None
+    """What is older was dropped, where something is older."""
+    written_until: datetime
+
+
+async def reach(conn: AsyncConnection) -> Reach:
+    """From when to when moments can be asked about."""
+    (row,) = await fetch(conn, _REACH, {})
+    return Reach(row["known_from"], row["kept_from"], row["written_until"])
