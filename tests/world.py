@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import itertools
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ OVER_IPV6 = Peer("2001:db8::7", 64777)
 LEAF_1, LEAF_2 = Peer("192.0.2.111", 65000), Peer("192.0.2.112", 65000)
 CUSTOMER = Peer("192.0.2.102", 4_200_000_001)
 OWN = _LocRib("0.0.0.0", 64500)  # noqa: S104 - the address of a Loc-RIB, nothing listens there
+FLAPPING = Peer("192.0.2.1", 64501)
+FLAPPING_PREFIX = "192.0.2.0/24"
 FAR = Peer("198.51.100.1", 64999)
 
 
@@ -63,12 +66,34 @@ async def told_to(ingest: Ingest) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _router(ingest: Ingest, address: str, data: bytes) -> AsyncIterator[None]:
+async def never_quiet(ingest: Ingest) -> AsyncIterator[None]:
+    """A router `edge4` whose peer changes its mind a few times a second."""
+
+    async def flap(writer: asyncio.StreamWriter) -> None:
+        for med in itertools.count():
+            writer.write(speaker.announce(FLAPPING, FLAPPING_PREFIX, med=med % 1000))
+            if med % 4 == 3:
+                writer.write(speaker.withdraw(FLAPPING, FLAPPING_PREFIX))
+            await writer.drain()
+            await asyncio.sleep(0.2)
+
+    hello = speaker.initiation("edge4") + speaker.peer_up(FLAPPING)
+    async with _router(ingest, "127.0.0.4", hello) as writer:
+        flapping = asyncio.create_task(flap(writer))
+        try:
+            yield
+        finally:
+            flapping.cancel()
+            await asyncio.gather(flapping, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _router(ingest: Ingest, address: str, data: bytes) -> AsyncIterator[asyncio.StreamWriter]:
     """A router at an address of its own, which makes it another one, that says this."""
     _, writer = await asyncio.open_connection("127.0.0.1", ingest.port, local_addr=(address, 0))
     try:
         writer.write(data)
-        yield
+        yield writer
     finally:
         writer.close()
         with contextlib.suppress(OSError):
