@@ -37,6 +37,7 @@ class Live:
             report=self.hub.report,
         )
         self._stopping: asyncio.TimerHandle | None = None
+        self._linger_until = 0.0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -61,9 +62,11 @@ class Live:
             yield subscriber
         finally:
             self.hub.leave(subscriber)
+            loop = asyncio.get_running_loop()
+            if transport == "http":
+                self._linger_until = loop.time() + _LINGER_SECONDS
             if self.hub.is_empty:
-                wait = _LINGER_SECONDS if transport == "http" else 0.0
-                self._stopping = asyncio.get_running_loop().call_later(wait, self._stop)
+                self._stopping = loop.call_at(self._linger_until, self._stop)
 
     async def begins(self) -> bool:
         """Waits until what is committed from now on is told; False if that takes too long."""
