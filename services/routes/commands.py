@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -19,7 +20,7 @@ from shared.contracts.vocabulary import FAMILIES, RIB_VIEWS
 from shared.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from shared.clients.routes import Parameters
     from shared.contracts.envelope import Envelope
@@ -74,9 +75,12 @@ class _Question:
     table: Callable[[Envelope[Any], Screen], Shown]
     limit: int
     """Of a table, where none is given."""
+    more: tuple[tuple[str, str], ...] = ()
+    """What a table needs besides."""
 
 
-_ROUTES = _Question("/api/v1/routes", RoutesClient.routes, route_table, 100)
+_NAMES = (("expand", "asn_names"),)
+_ROUTES = _Question("/api/v1/routes", RoutesClient.routes, route_table, 100, _NAMES)
 _PEERS = _Question("/api/v1/peers", RoutesClient.peers, peer_table, 1000)
 _ROUTERS = _Question("/api/v1/routers", RoutesClient.routers, router_table, 1000)
 
@@ -146,7 +150,8 @@ async def _answer(
     async with gateway_client(url) as http:
         client = RoutesClient(http)
         if form is None:
-            envelope = await question.ask(client, parameters, limit or question.limit)
+            wanted = [*parameters, *question.more]
+            envelope = await question.ask(client, wanted, limit or question.limit)
             _show(question.table(envelope, Screen.of_process()), envelope)
         else:
             asked = {"limit": limit, "format": None if form == "json" else form}
@@ -162,11 +167,12 @@ def _parameters(filters: Mapping[str, Any]) -> Parameters:
     return parameters
 
 
-async def _copy(chunks: AsyncIterator[bytes]) -> None:
+async def _copy(chunks: AsyncGenerator[bytes]) -> None:
     last = b""
-    async for chunk in chunks:
-        sys.stdout.buffer.write(chunk)
-        last = chunk or last
+    async with aclosing(chunks):  # also where the reader of the pipe goes
+        async for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+            last = chunk or last
     if not last.endswith(b"\n"):
         sys.stdout.buffer.write(b"\n")
 

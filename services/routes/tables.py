@@ -28,6 +28,7 @@ _ROUTE_COLUMNS = (
     Column("rib", drop=1),
     Column("next hop", drop=4),
     Column("as path", cut=True),
+    Column("origin", drop=5),
     Column("rpki"),
     Column("age", drop=3),
 )
@@ -115,18 +116,31 @@ def router_table(envelope: Envelope[list[RouterBody]], screen: Screen) -> Shown:
 
 def _route(route: RouteBody) -> Sequence[Cell]:
     path_id = "" if route.path_id is None else f" ({route.path_id})"
-    rpki = getattr(route, "rpki", None) or ""
+    rpki = route.rpki or ""
     return (
         _MARKS[route.state],
-        Cell(route.prefix + path_id),
+        Cell(_what(route) + path_id),
         Cell(f"{route.peer.address} AS{route.peer.asn}"),
         Cell(route.router),
         Cell(route.rib),
         Cell(route.next_hop or ""),
         Cell(route.as_path_str),
+        Cell((route.as_names or {}).get(str(route.origin_asn), "")),
         Cell(rpki.replace("_", " "), _RPKI_COLORS.get(rpki)),
         Cell(span(route.age_s)),
     )
+
+
+def _what(route: RouteBody) -> str:
+    """The prefix, or what says as much in a family whose routes are more than that."""
+    if route.nlri is None:
+        return route.prefix or ""
+    if route.evpn is None:
+        what = route.prefix or " ".join(f"{key}={value}" for key, value in route.nlri.items())
+        return what if route.rd is None or route.prefix is None else f"{route.rd} {what}"
+    evpn = route.evpn
+    parts = (f"[{evpn.route_type}]", evpn.rd, evpn.mac, evpn.ip, evpn.prefix)
+    return " ".join(part for part in parts if part)
 
 
 def _since(moment: datetime | None, now: datetime) -> Cell:

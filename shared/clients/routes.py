@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -40,7 +40,7 @@ class RoutesClient:
         """Up to `limit` routers."""
         return await self._list("/api/v1/routers", parameters, limit, RouterBody)
 
-    async def raw(self, path: str, parameters: Parameters) -> AsyncIterator[bytes]:
+    async def raw(self, path: str, parameters: Parameters) -> AsyncGenerator[bytes]:
         """The answer as it is, while it comes."""
         async with self._answer(path, parameters) as answer:
             async for chunk in answer.aiter_bytes():
