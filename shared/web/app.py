@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from shared.version import version
 from shared.web import problem
+from shared.web.described import describe_problems
 from shared.web.health import Check, Metrics, health_endpoints, own_metrics
 from shared.web.requests import RequestMiddleware
 
@@ -56,4 +57,5 @@ def create_service(
     app.include_router(health_endpoints(name, checks, metrics))
     for router in endpoints:
         app.include_router(router)
+    describe_problems(app)
     return app

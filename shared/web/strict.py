@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fastapi.dependencies.models import Dependant
 
 
-def known_parameters_only(request: Request) -> None:
+async def known_parameters_only(request: Request) -> None:
     """A dependency for a whole `APIRouter`: 422 that names the stranger and the likely word."""
     known = set(_names(request.scope["route"].dependant))
     for name in request.query_params:

@@ -151,3 +151,14 @@ async def test_a_good_request_id_is_kept_and_a_bad_one_replaced(
         answer = await client.get("/livez", headers={"X-Request-ID": bad})
         assert answer.headers["x-request-id"] != bad
         assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_refusals_are_described_as_the_problems_that_they_are() -> None:
+    app = create_service("thing", description="", lifespan=nothing, endpoints=[api], checks={})
+    document = app.openapi()
+    responses = {path: item["get"]["responses"] for path, item in document["paths"].items()}
+    assert set(responses["/typed"]) == {"200", "422", "default"}
+    assert set(responses["/wrong"]) == {"200", "default"}
+    assert list(responses["/typed"]["422"]["content"]) == [MEDIA_TYPE]
+    assert set(document["components"]["schemas"]) == {"Problem", "ParameterFault"}
+    assert app.openapi() is document
