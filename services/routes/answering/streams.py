@@ -38,7 +38,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 """What OpenAPI says of an endpoint that answers in all formats."""
 
 
-def answer_format(
+async def answer_format(
     request: Request,
     named: Annotated[
         Format | None,

@@ -3,7 +3,8 @@
 A filter that is given more than once means any of its values; different filters must all hold.
 """
 
-# Annotations stay objects here: FastAPI reads them when the app is made.
+# Annotations stay objects here: FastAPI reads them when the app is made. What it calls for each
+# request is async, since it sends all else to a thread.
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -50,6 +51,9 @@ class RouteFilter:
     rds: list[str] = field(default_factory=list)
     macs: list[str] = field(default_factory=list)
     route_types: list[int] = field(default_factory=list)
+    esis: list[str] = field(default_factory=list)
+    vnis: list[int] = field(default_factory=list)
+    ips: list[str] = field(default_factory=list)
     rpki: list[RpkiState] = field(default_factory=list)
     """Not the store's to answer: whoever has read a route must ask whether it is one of these."""
 
@@ -66,10 +70,11 @@ class RouteFilter:
     @property
     def asks_for_nlri(self) -> bool:
         """Whether only routes that are more than a prefix can be meant."""
-        return bool(self.rds or self.macs or self.route_types)
+        of_nlri = (self.rds, self.macs, self.route_types, self.esis, self.vnis, self.ips)
+        return any(of_nlri)
 
 
-def filters(
+async def filters(
     *,
     router: Annotated[list[str], ROUTER],
     peer: Annotated[list[str], PEER],
@@ -106,7 +111,7 @@ def filters(
     return asked
 
 
-def routes_of_prefix(
+async def routes_of_prefix(
     *,
     prefix: Annotated[
         str | None, Query(description="A prefix, or an address for the longest match")
@@ -125,7 +130,7 @@ def routes_of_prefix(
     return asked
 
 
-def any_routes(
+async def any_routes(
     *,
     state: State = "current",
     rpki: Rpki,
@@ -136,7 +141,7 @@ def any_routes(
     return asked
 
 
-def route_filter(
+async def route_filter(
     *,
     state: State = "current",
     rpki: Rpki,

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 def texts(description: str) -> Any:  # noqa: ANN401 - what FastAPI takes as metadata
     """A filter that may be given more than once."""
-    return Query(default_factory=list, description=description)
+    return Query(default_factory=_nothing, description=description)
+
+
+# Not `list` itself: what its signature is, is looked up for each request, and that of a built-in
+# is parsed from its documentation.
+def _nothing() -> list[str]:
+    return []
 
 
 ROUTER = texts("A router's id or address")
@@ -61,6 +67,9 @@ _AS_PARAMETER: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "rds": ("rd", str),
     "macs": ("mac", str),
     "route_types": ("route_type", int),
+    "esis": ("esi", str),
+    "vnis": ("vni", int),
+    "ips": ("ip", str),
     "asns": ("asn", int),
     "states": ("state", str),
     "views": ("rib", RIB_VIEWS.__getitem__),

@@ -22,7 +22,7 @@ from services.routes.asking.moments import DESCRIPTION as MOMENT
 from services.routes.asking.moments import read_moment
 from services.routes.asking.routes import RouteFilter, any_routes, route_filter
 from services.routes.asking.values import read_prefix
-from services.routes.asking.words import read_words
+from services.routes.asking.words import read_words, texts
 from shared.contracts.envelope import Envelope
 from shared.contracts.routes import RouteBody, RouteCount, RoutesOfPrefix
 from shared.web.problem import parameter_error
@@ -34,17 +34,15 @@ _EXPAND = ("asn_names", "communities", "rpki")
 _INCLUDE = ("moreSpecifics", "lessSpecifics")
 
 
-def timestamp(
+async def timestamp(
     timestamp: Annotated[str | None, Query(description=f"The RIB as it was: {MOMENT}")] = None,
 ) -> datetime | None:
     """The moment that is asked about; None: now."""
     return None if timestamp is None else read_moment("timestamp", timestamp)
 
 
-def expand(
-    expand: Annotated[
-        list[str], Query(default_factory=list, description=f"Of {', '.join(_EXPAND)}")
-    ],
+async def expand(
+    expand: Annotated[list[str], texts(f"Of {', '.join(_EXPAND)}")],
 ) -> tuple[str, ...]:
     """What is to be added to each route."""
     return read_words("expand", expand, _EXPAND)
@@ -54,6 +52,8 @@ Filter = Annotated[RouteFilter, Depends(route_filter)]
 AnyRoutes = Annotated[RouteFilter, Depends(any_routes)]
 Moment = Annotated[datetime | None, Depends(timestamp)]
 Expand = Annotated[tuple[str, ...], Depends(expand)]
+Count = Literal["none", "exact"]
+Counted = Annotated[Count, Query(description="`exact`: count all pages in `meta.total`")]
 AnswerFormat = Annotated[Format, Depends(answer_format)]
 
 
@@ -71,9 +71,7 @@ async def list_routes(
     moment: Moment,
     expand: Expand,
     form: AnswerFormat,
-    count: Annotated[
-        Literal["none", "exact"], Query(description="`exact`: count all pages in `meta.total`")
-    ] = "none",
+    count: Counted = "none",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -82,7 +80,21 @@ async def list_routes(
     A filter given more than once means any of its values; different filters must all hold. As
     NDJSON or CSV all of them are sent, whatever `limit` is.
     """
-    question = Question(asked, moment, expand)
+    return await answer_routes(
+        request, Question(asked, moment, expand), form, count=count, limit=limit, cursor=cursor
+    )
+
+
+async def answer_routes(
+    request: Request,
+    question: Question,
+    form: Format,
+    *,
+    count: Count,
+    limit: int,
+    cursor: str | None,
+) -> Response:
+    """A page of the routes that are asked for, or all of them in another format."""
     if form != "json":
         if cursor is not None:
             raise parameter_error("cursor", f"{form} has no pages; leave it out")
@@ -155,9 +167,7 @@ async def show_prefix(
     asked: AnyRoutes,
     moment: Moment,
     expand: Expand,
-    include: Annotated[
-        list[str], Query(default_factory=list, description=f"Of {', '.join(_INCLUDE)}")
-    ],
+    include: Annotated[list[str], texts(f"Of {', '.join(_INCLUDE)}")],
     limit: Limit = 100,
 ) -> Response:
     """A prefix is matched exactly; of an address the longest match of any peer is shown."""
