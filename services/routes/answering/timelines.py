@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import merge
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.routes.answering.attributes import read_as_path
-from shared.contracts.history import OriginHistory, Timeline
+from services.routes.store.timelines import Path
+from shared.contracts.envelope import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from services.routes.asking.windows import Window
@@ -19,12 +21,7 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
     _Place = tuple[int, int, int]
 
-
-class Path(NamedTuple):
-    """An origin and the way to it, as the store writes paths."""
-
-    origin_asn: int | None
-    text: str
+NO_PATH = Path(None, "")
 
 
 class Seen(NamedTuple):
@@ -34,6 +31,15 @@ class Seen(NamedTuple):
     peer_id: int
     start: datetime
     end: datetime
+
+
+class Line(NamedTuple):
+    """A time in which some peers had the prefix through one path, without a gap."""
+
+    path: Path
+    start: datetime
+    end: datetime
+    peers: int
 
 
 @dataclass(slots=True)
@@ -52,6 +58,7 @@ class _Reading:
     peers: Mapping[int, int]
     """By RIB, its peer."""
     valid: dict[int, int]
+    paths: Mapping[int, Path]
     routes: dict[_Place, _Route] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
 
@@ -62,7 +69,7 @@ class _Reading:
         oldest = self.valid[row["rib_id"]] if before is None else before.session
         if row["session"] < max(oldest, self.valid[row["rib_id"]]):
             return
-        path = None if row["attr_id"] is None else path_of(row)
+        path = None if row["attr_id"] is None else self.paths.get(row["attr_id"], NO_PATH)
         since = row["time"]
         if before is not None and before.path is not None:
             if before.path == path:
@@ -90,17 +97,13 @@ class _Reading:
             self.seen.append(Seen(route.path, self.peers[place[0]], route.since, at))
 
 
-def path_of(row: Row) -> Path:
-    """The path of a row that has one."""
-    return Path(row["origin_asn"], row["as_path_text"] or " ".join(map(str, row["as_path"] or [])))
-
-
 def seen_in(story: Story, peers: Mapping[int, int], window: Window) -> list[Seen]:
     """Who saw the prefix through which path, from when to when, within the window."""
-    reading = _Reading(peers, dict(story.valid))
+    reading = _Reading(peers, dict(story.valid), story.paths)
     for row in story.before:
         place = (row["rib_id"], row["nlri_id"], row["path_id"])
-        reading.routes[place] = _Route(row["session"], path_of(row), window.start)
+        path = story.paths.get(row["attr_id"], NO_PATH)
+        reading.routes[place] = _Route(row["session"], path, window.start)
     happened = merge(
         ((row["time"], row["seq"], reading.event, row) for row in story.events),
         ((row["time"], row["seq"], reading.sweep, row) for row in story.sweeps),
@@ -112,37 +115,38 @@ def seen_in(story: Story, peers: Mapping[int, int], window: Window) -> list[Seen
     return reading.seen
 
 
-def by_origin(seen: Iterable[Seen], end: datetime) -> list[OriginHistory]:
-    """Timelines of each path, origins and paths in the order in which they were first seen."""
+def joined(seen: Iterable[Seen]) -> list[Line]:
+    """The times of each path, joined where they touch, whoever saw it."""
     of_path: dict[Path, list[Seen]] = {}
-    for one in sorted(seen, key=lambda one: (one.start, one.path.text)):
+    for one in seen:
         of_path.setdefault(one.path, []).append(one)
-    found: dict[int | None, list[Timeline]] = {}
-    for path, times in of_path.items():
-        found.setdefault(path.origin_asn, []).extend(_timelines(path, times, end))
-    return [
-        OriginHistory(origin_asn=origin, timelines=sorted(timelines, key=lambda one: one.starttime))
-        for origin, timelines in found.items()
-    ]
+    return [line for path, times in of_path.items() for line in _joined(path, times)]
 
 
-def _timelines(path: Path, times: list[Seen], end: datetime) -> list[Timeline]:
-    """These times, which are in the order of their starts, joined where they touch."""
-    joined: list[tuple[datetime, datetime, set[int]]] = []
-    for one in times:
-        if joined and one.start <= joined[-1][1]:
-            start, until, peers = joined[-1]
-            joined[-1] = (start, max(until, one.end), peers | {one.peer_id})
-        else:
-            joined.append((one.start, one.end, {one.peer_id}))
-    return [
-        Timeline(
-            starttime=start,
-            endtime=until,
-            ongoing=until == end,
-            peers_seeing=len(peers),
-            as_path=read_as_path(path.text),
-            as_path_str=path.text,
+def _joined(path: Path, times: list[Seen]) -> Iterator[Line]:
+    times.sort(key=attrgetter("start"))
+    start, until, peers = times[0].start, times[0].end, {times[0].peer_id}
+    for one in times[1:]:
+        if one.start > until:
+            yield Line(path, start, until, len(peers))
+            start, until, peers = one.start, one.end, set()
+        until = max(until, one.end)
+        peers.add(one.peer_id)
+    yield Line(path, start, until, len(peers))
+
+
+def by_origin(lines: Iterable[Line], end: datetime) -> list[dict[str, Any]]:
+    """Timelines by origin, in the order of their beginnings, in the form of `OriginHistory`."""
+    found: dict[int | None, list[dict[str, Any]]] = {}
+    for line in sorted(lines, key=attrgetter("start", "path.text")):
+        found.setdefault(line.path.origin_asn, []).append(
+            {
+                "starttime": rfc3339(line.start),
+                "endtime": rfc3339(line.end),
+                "ongoing": line.end == end,
+                "peers_seeing": line.peers,
+                "as_path": read_as_path(line.path.text),
+                "as_path_str": line.path.text,
+            }
         )
-        for start, until, peers in joined
-    ]
+    return [{"origin_asn": origin, "timelines": lines} for origin, lines in found.items()]

@@ -1,5 +1,6 @@
 """HTTP handlers, a module for each subject."""
 
-from services.routes.endpoints import asns, history, inventory, live, routes, stats
+from services.routes.endpoints import asns, diff, evpn, history, inventory, live, routes, stats
 
-ALL = [asns.api, history.api, inventory.api, live.api, routes.api, stats.api]
+# In this order: `/peers/diff` stands before `/peers/{peer_id}`.
+ALL = [asns.api, diff.api, evpn.api, history.api, inventory.api, live.api, routes.api, stats.api]

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
+from heapq import nlargest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.routes.answering import churn as told
+from services.routes.answering.churn import churn_body, samples
 from services.routes.answering.heavy import heavy
 from services.routes.answering.pages import Cursor, Limit, json_answer, page_meta
 from services.routes.answering.reading import reading
 from services.routes.answering.streams import STREAMED, Format, answer_format, streamed
-from services.routes.answering.timelines import by_origin, seen_in
+from services.routes.answering.timelines import by_origin, joined, seen_in
 from services.routes.answering.updates import CSV_HEADER, csv_lines, json_lines, update_bodies
 from services.routes.asking.churn import (
     ChurnQuestion,
@@ -112,7 +114,11 @@ async def _streamed(
                 yield len(bodies), csv_lines(bodies) if form == "csv" else json_lines(bodies)
 
 
-@api.get("/history", summary="Who originated a prefix, and how it was reached")
+@api.get(
+    "/history",
+    summary="Who originated a prefix, and how it was reached",
+    response_model=Envelope[PrefixHistory],
+)
 async def show_history(
     request: Request,
     *,
@@ -121,7 +127,8 @@ async def show_history(
     ],
     routes: Annotated[RouteFilter, Depends(of_peers)],
     window: Annotated[Window, Depends(window)],
-) -> Envelope[PrefixHistory]:
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Timelines; the last ones")] = 1000,
+) -> Response:
     """Timelines of each path, by origin; they are cut to the window.
 
     Routes of a router that was not connected count as the last that was known of them.
@@ -141,10 +148,14 @@ async def show_history(
             "shorter time, or name a peer",
         )
     peers = {rib_id: rib["peer_id"] for rib_id, rib in ribs.items()}
-    origins = by_origin(seen_in(story, peers, window), window.end)
-    meta = page_meta(started, len(origins), as_asked(routes) | window.as_asked(), as_of)
+    lines = joined(seen_in(story, peers, window))
+    last = nlargest(limit, lines, key=attrgetter("end", "start"))
+    data = {"prefix": str(network), "by_origin": by_origin(last, window.end)}
+    told = as_asked(routes) | window.as_asked() | {"limit": limit}
+    meta = page_meta(started, len(last), told, as_of)
     meta.query.pop("state", None)
-    return Envelope(data=PrefixHistory(prefix=str(network), by_origin=origins), meta=meta)
+    meta.total, meta.truncated = len(lines), len(lines) > limit
+    return json_answer(request, orjson.dumps(data).decode(), meta)
 
 
 @api.get("/activity", summary="How much happened, over time")
@@ -172,7 +183,7 @@ async def show_activity(
         else:
             peers = {rib["peer_id"] for rib in ribs.values()} if asks_for_ribs(asked) else None
             rows = await churn.activity_of_peers(conn, peers, whole, period_s)
-    found = told.samples(rows, whole, period_s)
+    found = samples(rows, whole, period_s)
     asked_for = as_asked(asked) | whole.as_asked() | {"max_samples": max_samples}
     meta = page_meta(started, len(found), asked_for, as_of)
     meta.query.pop("state", None)
@@ -195,5 +206,5 @@ async def show_churn(
     async with reading(request) as conn:
         rows, total = await churn.top(conn, asked)
         as_of = await freshness.data_as_of(conn)
-    data = [told.churn_body(row, asked.by, asked.metric, total) for row in rows]
+    data = [churn_body(row, asked.by, asked.metric, total) for row in rows]
     return Envelope(data=data, meta=page_meta(started, len(data), churn_as_asked(asked), as_of))

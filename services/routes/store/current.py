@@ -67,6 +67,10 @@ _LONGEST: Mapping[Table, str] = {
     "nlri_route": "(SELECT r.*, masklen(n.prefix) AS bits, "
     "max(masklen(n.prefix)) OVER (PARTITION BY r.rib_id, n.rd) AS longest FROM {})",
 }
+# An Ethernet segment is of the key of some EVPN routes and beside that of others. A route of type 2
+# has one label or two, for bridging and for routing.
+_ESI = "coalesce(r.detail #>> '{esi,value}', n.fields #>> '{esi,value}')"
+_VNIS = ("(r.detail #>> '{vnis,0}')::int4", "(r.detail #>> '{vnis,1}')::int4")
 _FIRST_OF_V6 = "CAST('::/0' AS cidr)"
 _AFI_V4, _AFI_V6 = 1, 2
 
@@ -177,6 +181,9 @@ def nlri_filters(asked: RouteFilter) -> list[Alternatives]:
         (("n.rd", "text", asked.rds),),
         (("n.mac", "macaddr", asked.macs),),
         (("n.route_type", "int2", asked.route_types),),
+        (("n.address", "inet", asked.ips),),
+        ((_ESI, "text", asked.esis),),
+        tuple((label, "int4", asked.vnis) for label in _VNIS),
     ]
 
 

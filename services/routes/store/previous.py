@@ -28,8 +28,8 @@ class Said(NamedTuple):
 EventKey = tuple[int, int, str | int, int | None, bool]
 """Its number, RIB, prefix or NLRI, path identifier, and whether it announces."""
 
-# Of most events the one before is not long before; this much is read of each prefix at once.
-_RECENT = timedelta(days=8)
+# What changes often has its event before not long before: so much is read of each prefix at once.
+_RECENT = timedelta(days=1)
 
 _RECENTLY = """
 SELECT e.* FROM (

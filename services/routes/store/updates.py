@@ -30,9 +30,10 @@ _SELECT: Mapping[Table, str] = {
     "route": f"SELECT {_COMMON}, e.prefix::text AS prefix, NULL::int8 AS nlri_id, NULL AS fields, "
     "NULL AS detail, NULL::int4 AS peer_id, NULL AS event, NULL::int2 AS reason_code, "
     "NULL AS reason, NULL::int4 AS family, NULL::int2 AS view FROM rib.route_event AS e {joins}",
-    "nlri_route": f"SELECT {_COMMON}, n.prefix::text, e.nlri_id, n.fields::text, e.detail::text, "
-    "NULL, NULL, NULL, NULL, NULL, NULL FROM rib.nlri_event AS e "
-    "JOIN rib.nlri AS n USING (nlri_id) {joins}",
+    "nlri_route": f"SELECT {_COMMON}, n.prefix::text AS prefix, e.nlri_id, "
+    "n.fields::text AS fields, e.detail::text AS detail, NULL::int4 AS peer_id, NULL AS event, "
+    "NULL::int2 AS reason_code, NULL AS reason, NULL::int4 AS family, NULL::int2 AS view "
+    "FROM rib.nlri_event AS e JOIN rib.nlri AS n USING (nlri_id) {joins}",
 }
 _STATES = (
     "SELECT e.seq, e.time, e.router_time, NULL::int4, e.session, NULL::int8, NULL::int8, "
@@ -52,9 +53,10 @@ _ORDERS = {
 }
 
 # The history has no index by time but one of blocks, which finds a short time quickly and cannot
-# sort a long one: so it is read in short times first, and longer ones where they hold little.
-_FIRST_SPAN = timedelta(minutes=1)
-_GROWTH = 4
+# sort a long one: so it is read in short times first, and longer ones where they hold little. Of
+# one prefix there is little in most cases, and too much to be read whole in some.
+_SPANS = (timedelta(minutes=1), 4)
+_SPANS_OF_PREFIX = (timedelta(days=1), 40)
 _TICK = timedelta(microseconds=1)
 
 
@@ -108,8 +110,7 @@ async def pieces(
     sql, values = _statement(asked, ribs)
     if not sql:
         return
-    is_whole = asked.routes.prefix is not None and not asked.routes.is_range
-    for start, end in _spans(asked, after, is_whole=is_whole):
+    for start, end in _spans(asked, after):
         while True:
             bounds = {"start": start, "end": end, "rows": rows, **_after(asked, after)}
             found = await fetch(conn, sql, values | bounds)
@@ -157,19 +158,16 @@ def _events(table: Table, asked: UpdateQuestion, ribs: Ribs, values: dict[str, A
     return f"{select} WHERE {' AND '.join(conditions + of_attributes)}"
 
 
-def _spans(
-    asked: UpdateQuestion, after: EventPlace | None, *, is_whole: bool
-) -> Iterable[tuple[datetime, datetime]]:
+def _spans(asked: UpdateQuestion, after: EventPlace | None) -> Iterable[tuple[datetime, datetime]]:
     """The window in pieces, from where the page before ended."""
     start, end = asked.window.start, asked.window.end
     if after is not None and asked.order == "desc":
         end = min(end, after.time + _TICK)
     elif after is not None:
         start = max(start, after.time)
-    span = _FIRST_SPAN
+    is_of_prefix = asked.routes.prefix is not None and not asked.routes.is_range
+    span, growth = _SPANS_OF_PREFIX if is_of_prefix else _SPANS
     while start < end:
-        if is_whole:
-            span = end - start
         if asked.order == "desc":
             bound = max(start, end - span)
             yield bound, end
@@ -178,7 +176,7 @@ def _spans(
             bound = min(end, start + span)
             yield start, bound
             start = bound
-        span *= _GROWTH
+        span = min(growth * span, asked.window.span)
 
 
 def _after(asked: UpdateQuestion, after: EventPlace | None) -> dict[str, Any]:
