@@ -11,6 +11,8 @@ RIB_VIEWS = {
 }
 """RFC 7854 4.2, RFC 8671, RFC 9069: which RIB of the router a route is seen in."""
 
+EVPN = 0x1946
+
 FAMILIES = {
     0x0101: "ipv4_unicast",
     0x0102: "ipv4_multicast",
@@ -35,7 +37,7 @@ FAMILIES = {
     0x0285: "ipv6_flowspec",
     0x0286: "vpnv6_flowspec",
     0x1941: "vpls",
-    0x1946: "evpn",
+    EVPN: "evpn",
     0x1986: "l2vpn_flowspec",
     0x400447: "bgp_ls",
     0x400448: "bgp_ls_vpn",

@@ -18,7 +18,12 @@ RD = bytes.fromhex("0000fde800000064")  # 65000:100
 
 
 def announce(
-    peer: Peer, family: tuple[int, int], *nlri: bytes, next_hop: str = "192.0.2.1", med: int = 0
+    peer: Peer,
+    family: tuple[int, int],
+    *nlri: bytes,
+    next_hop: str = "192.0.2.1",
+    med: int = 0,
+    ext_communities: bytes = b"",
 ) -> bytes:
     """Route Monitoring of routes in MP_REACH_NLRI."""
     afi, safi = family
@@ -31,6 +36,7 @@ def announce(
         + attribute(1, b"\0")
         + attribute(2, as_path(peer.asn))
         + attribute(4, med.to_bytes(4, "big"), 0x80)
+        + (attribute(16, ext_communities, 0xC0) if ext_communities else b"")
     )
     body = struct.pack(">HH", 0, len(attributes)) + attributes
     return message(0, peer.header() + bgp(2, body))
@@ -43,10 +49,10 @@ def withdraw(peer: Peer, family: tuple[int, int], *nlri: bytes) -> bytes:
     return message(0, peer.header() + bgp(2, body))
 
 
-def mac_route(mac: str, *, label: int = 100, esi: bytes = bytes(10)) -> bytes:
+def mac_route(mac: str, *, label: int = 100, esi: bytes = bytes(10), rd: bytes = RD) -> bytes:
     """EVPN route type 2 without an address (RFC 7432 7.2)."""
     octets = bytes.fromhex(mac.replace(":", ""))
-    value = RD + esi + bytes(4) + bytes([48]) + octets + b"\0" + (label << 4).to_bytes(3, "big")
+    value = rd + esi + bytes(4) + bytes([48]) + octets + b"\0" + (label << 4).to_bytes(3, "big")
     return bytes([2, len(value)]) + value
 
 

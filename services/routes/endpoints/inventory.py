@@ -14,6 +14,8 @@ from services.routes.answering.counting import Known, RouteCounter
 from services.routes.answering.inventory import event_body, peer_body, router_body, statistic_body
 from services.routes.answering.pages import Cursor, Limit, link_next, page_meta
 from services.routes.answering.reading import reading
+from services.routes.answering.route_answers import Question
+from services.routes.answering.streams import STREAMED
 from services.routes.asking.cursors import read_id_cursor
 from services.routes.asking.events import (
     EventFilter,
@@ -28,12 +30,21 @@ from services.routes.asking.inventory import (
     peer_filter,
     router_filter,
 )
+from services.routes.asking.routes import RouteFilter, route_filter
 from services.routes.asking.values import read_id
 from services.routes.asking.words import as_asked
+from services.routes.endpoints.routes import (
+    AnswerFormat,
+    Counted,
+    Expand,
+    Moment,
+    answer_routes,
+)
 from services.routes.store import events, freshness, inventory
 from shared.contracts.envelope import Envelope
 from shared.contracts.inventory import PeerBody, PeerEvent, RouterBody, Statistic
-from shared.web.problem import ProblemError
+from shared.contracts.routes import RouteBody
+from shared.web.problem import ProblemError, parameter_error
 from shared.web.strict import known_parameters_only
 
 if TYPE_CHECKING:
@@ -165,6 +176,34 @@ async def list_statistics(request: Request, peer_id: int) -> Envelope[list[Stati
         as_of = await freshness.data_as_of(conn)
     data = [statistic_body(row) for row in rows]
     return Envelope(data=data, meta=page_meta(started, len(data), {}, as_of))
+
+
+@api.get(
+    "/peers/{peer_id}/routes",
+    summary="Routes of one peer",
+    response_model=Envelope[list[RouteBody]],
+    responses=STREAMED,
+)
+async def list_routes_of_peer(
+    request: Request,
+    peer_id: int,
+    *,
+    asked: Annotated[RouteFilter, Depends(route_filter)],
+    moment: Moment,
+    expand: Expand,
+    form: AnswerFormat,
+    count: Counted = "none",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """As `/api/v1/routes`, with this peer for `peer`."""
+    if asked.peer_ids or asked.peer_addresses:
+        raise parameter_error("peer", "the path has named the peer already; leave it out")
+    async with reading(request) as conn:
+        await _peer(conn, peer_id)
+    asked.peer_ids = [peer_id]
+    question = Question(asked, moment, expand)
+    return await answer_routes(request, question, form, count=count, limit=limit, cursor=cursor)
 
 
 async def _routers(
