@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from services.routes.answering.tables import csv_fields
+from services.routes.enrichment.origin import UNKNOWN, route_origin
 from services.routes.store.attributes import attributes_of
 from shared.contracts.vocabulary import ORIGINS
 
@@ -39,10 +40,10 @@ CSV_COLUMNS = tuple(name for name in _NONE if name != "as_path")
 
 
 class Text(NamedTuple):
-    """A rendered set of attributes, and the AS that originated its routes."""
+    """A rendered set of attributes, and the origin of its routes as `route_origin` tells it."""
 
     text: str
-    origin_asn: int | None
+    origin: int | None
 
 
 def attributes_body(row: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -108,7 +109,7 @@ class AttributeTexts:
         self._half = max(size // 2, 1)
         self._young: dict[int, Text] = {}
         self._old: dict[int, Text] = {}
-        self.none = Text(render(attributes_body(None)), None)
+        self.none = Text(render(attributes_body(None)), UNKNOWN)
 
     async def of(self, conn: AsyncConnection, attr_ids: Iterable[int | None]) -> dict[int, Text]:
         """The texts of these sets; one that the store does not have is not among them."""
@@ -124,7 +125,8 @@ class AttributeTexts:
                 found[attr_id] = text
         if unknown:
             for row in await attributes_of(conn, unknown):
-                text = Text(self._render(attributes_body(row)), row["origin_asn"])
+                origin = route_origin(row["origin_asn"], row["as_path_text"])
+                text = Text(self._render(attributes_body(row)), origin)
                 found[row["attr_id"]] = text
         self._remember(found)
         return found

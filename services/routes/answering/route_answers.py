@@ -101,9 +101,9 @@ class RouteAnswers:
         """The answers to another question about the same RIBs."""
         return RouteAnswers(self.conn, question, self.ribs, self.as_of, self._state)
 
-    def rpki_state(self, rib_id: int, prefix: str | None, origin_asn: int | None) -> str | None:
+    def rpki_state(self, rib_id: int, prefix: str | None, origin: int | None) -> str | None:
         """Of a route of this RIB; None where there is none."""
-        return self._routes.rpki_state(rib_id, prefix, origin_asn)
+        return self._routes.rpki_state(rib_id, prefix, origin)
 
     async def page(self, limit: int, after: RouteKey | None = None) -> Page:
         """Up to `limit` routes after this place."""
@@ -162,7 +162,7 @@ class RouteAnswers:
         return [(key, row) for key, row in routes if self._keeps(row, texts)]
 
     def _keeps(self, row: Row, texts: Mapping[int, Text]) -> bool:
-        origin = texts.get(row["attr_id"], self._texts.none).origin_asn
+        origin = texts.get(row["attr_id"], self._texts.none).origin
         return self.rpki_state(row["rib_id"], row["prefix"], origin) in self.asked.rpki
 
     def _renderer(self) -> Routes:

@@ -16,6 +16,7 @@ from services.routes.answering.attributes import CSV_COLUMNS
 from services.routes.answering.fields import address_text, router_name
 from services.routes.answering.nlri import nlri_body
 from services.routes.answering.tables import csv_field, csv_fields
+from services.routes.enrichment.origin import OWN
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # The families whose origins RPKI says something of: unicast, and nothing within a VPN.
 _RPKI_FAMILIES = (0x0101, 0x0201)
+_LOC_RIB = 4
 
 CSV_HEADER = (
     "router,router_id,peer_id,peer,peer_asn,rib,family,prefix,path_id,state,first_seen,"
@@ -58,6 +60,8 @@ class _Head(NamedTuple):
     csv: str
     has_path_ids: bool
     has_rpki: bool
+    own_asn: int | None
+    """The router's, where it is known."""
 
 
 class Routes:
@@ -93,7 +97,7 @@ class Routes:
             prefix = row["prefix"]
             changed_text = timestamp(changed)
             gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
-            rpki = self.rpki_state(row["rib_id"], prefix, attributes.origin_asn)
+            rpki = self.rpki_state(row["rib_id"], prefix, attributes.origin)
             found.append(
                 f'{{"prefix":{_quoted(prefix)},"path_id":{_path_id(row, head) or "null"},'
                 f'{head.json},"state":"{state}",{attributes.text},"rpki":{_quoted(rpki)},'
@@ -114,7 +118,7 @@ class Routes:
             state = self._state(row, head)
             prefix = row["prefix"]
             gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
-            rpki = self.rpki_state(row["rib_id"], prefix, attributes.origin_asn)
+            rpki = self.rpki_state(row["rib_id"], prefix, attributes.origin)
             found.append(
                 f"{head.csv},{prefix or ''},{_path_id(row, head)},{state},"
                 f"{timestamp(row['first_seen'])},{timestamp(row['last_changed'])},"
@@ -161,6 +165,8 @@ class Routes:
             csv_fields(line),
             rib["has_path_ids"],
             self._rpki_state is not None and rib["family"] in _RPKI_FAMILIES,
+            # RFC 9069 4.2: the peer of a Loc-RIB is the router itself.
+            rib["asn"] if rib["view"] == _LOC_RIB else rib["local_asn"],
         )
         return head
 
@@ -170,12 +176,19 @@ class Routes:
             self._stale[row["rib_id"]] += 1
         return state
 
-    def rpki_state(self, rib_id: int, prefix: str | None, origin_asn: int | None) -> str | None:
-        """The RPKI state of a route of this RIB; None where there is none."""
+    def rpki_state(self, rib_id: int, prefix: str | None, origin: int | None) -> str | None:
+        """The RPKI state of a route of this RIB; None where there is none.
+
+        `origin` is that of `route_origin`.
+        """
         head = self._heads.get(rib_id) or self._head(rib_id)
         if not head.has_rpki or self._rpki_state is None or prefix is None:
             return None
-        return self._rpki_state(prefix, origin_asn)
+        if origin is not None and origin < 0:
+            origin = head.own_asn if origin == OWN else None
+            if origin is None:
+                return None
+        return self._rpki_state(prefix, origin)
 
 
 def timestamp(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from services.routes.answering.fields import address_text, router_name
+from services.routes.enrichment import origin
 from services.routes.store.current import statement, tables
 from services.routes.store.driver import chunks, fetch
 from shared.contracts.routes import RouteCount, RoutePeer
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from services.routes.answering.route_answers import RouteAnswers
-    from services.routes.store.current import Statement
+    from services.routes.enrichment import origin
+from services.routes.store.current import Statement
 
 GROUPS = ("peer", "router", "family", "rib", "origin_asn", "rpki")
 
@@ -50,8 +52,8 @@ async def _counts(
             async for each in _by_rpki(answers, made, groups):
                 yield each
             continue
-        origin = "a.origin_asn" if "origin_asn" in groups else "NULL::int8"
-        columns = f"r.rib_id, {origin} AS origin_asn, count(*) AS routes"
+        origin_asn = "a.origin_asn" if "origin_asn" in groups else "NULL::int8"
+        columns = f"r.rib_id, {origin_asn} AS origin_asn, count(*) AS routes"
         for row in await fetch(answers.conn, f"{made.sql(columns)} GROUP BY 1, 2", made.values):
             yield row["rib_id"], row["origin_asn"], None, row["routes"]
 
@@ -61,15 +63,15 @@ async def _by_rpki(
 ) -> AsyncGenerator[tuple[int, int | None, str | None, int], None]:
     # The VRPs are here and not in the database, so each route has to come here.
     prefix = "r.prefix" if made.table == "route" else "n.prefix"
-    columns = f"r.rib_id, a.origin_asn, {prefix}::text AS prefix"
+    columns = f"r.rib_id, a.origin_asn, {origin.SQL} AS origin, {prefix}::text AS prefix"
     found = chunks(answers.conn, made.sql(columns), made.values, first=_ROWS, rows=_ROWS)
     async with aclosing(found):
         async for rows in found:
             for row in rows:
-                state = answers.rpki_state(row["rib_id"], row["prefix"], row["origin_asn"])
+                state = answers.rpki_state(row["rib_id"], row["prefix"], row["origin"])
                 if not answers.asked.rpki or state in answers.asked.rpki:
-                    origin = row["origin_asn"] if "origin_asn" in groups else None
-                    yield row["rib_id"], origin, state if "rpki" in groups else None, 1
+                    asn = row["origin_asn"] if "origin_asn" in groups else None
+                    yield row["rib_id"], asn, state if "rpki" in groups else None, 1
 
 
 def _of_rib(rib: Mapping[str, Any], groups: Sequence[str]) -> tuple[Any, ...]:
