@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from services.ingest import metrics
+from services.ingest.changes import last_word
 from services.ingest.known import Known
 from services.ingest.latest import Table
 from services.ingest.quirks import path_as_received
@@ -31,9 +32,9 @@ from services.ingest.rows.fields import NULL
 from services.ingest.rows.nlri import nlri_id, nlri_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
-    from services.ingest.changes import Change
+    from services.ingest.changes import Change, Word
     from services.ingest.flow import Count, PeerFlow
     from services.ingest.latest import Key
     from services.ingest.registry import PeerSession, Rib
@@ -63,6 +64,7 @@ class Batch:
         "received",
         "routes",
         "settled",
+        "words",
     )
 
     def __init__(self, number: int, opened: float) -> None:
@@ -75,7 +77,9 @@ class Batch:
         self.before_routes: list[Change] = []
         self.after_routes: list[Change] = []
         self.settled: set[int] = set()
-        """Peers of which no more may be said in this batch: what is after its routes is last."""
+        """Peers of which no more routes may come in this batch: what is after them is last."""
+        self.words: dict[Hashable, Word] = {}
+        """By subject: who says the same again and again costs one statement a batch."""
         self.reads: dict[float, int] = {}
         """When its UPDATEs were read from sockets, and how many at each of these times."""
         self.counts: dict[Count, int] = {}
@@ -115,7 +119,12 @@ class Batch:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.size or self.before_routes or self.after_routes or self.received)
+        return not (self.size or self.changes or self.received)
+
+    @property
+    def changes(self) -> int:
+        """How much else was said of routers and peers."""
+        return len(self.before_routes) + len(self.after_routes) + len(self.words)
 
 
 class Batcher:
@@ -144,6 +153,7 @@ class Batcher:
         self._known_attributes = Known(KNOWN_ATTRIBUTES)
         self._known_nlri = Known(KNOWN_NLRI)
         self._work = asyncio.Event()
+        self._written = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._closing = False
@@ -204,7 +214,7 @@ class Batcher:
 
     def add_change(self, change: Change) -> None:
         """Adds a change of a router or a peer, in its order with the routes of that peer."""
-        if not self._open.settled.isdisjoint(change.peers):
+        if not change.is_after_routes and not self._open.settled.isdisjoint(change.peers):
             self._seal()
         batch = self._opened()
         batch.last_seq = change.seq
@@ -213,7 +223,15 @@ class Batcher:
             batch.settled.update(change.peers)
         else:
             batch.before_routes.append(change)
-        if len(batch.before_routes) + len(batch.after_routes) >= self._rows:
+        if batch.changes >= self._rows:
+            self._seal()
+
+    def add_word(self, word: Word) -> None:
+        """Adds what a router says of itself or of a peer, in the place of what it said before."""
+        batch = self._opened()
+        batch.last_seq = word.seq
+        batch.words[word.subject] = last_word(batch.words.get(word.subject), word)
+        if batch.changes >= self._rows:
             self._seal()
 
     def heard(self, router_id: int, time_us: int) -> None:
@@ -227,14 +245,21 @@ class Batcher:
 
     async def wait_for_room(self) -> None:
         """Returns at once, or as soon as the writer has caught up."""
-        if not self.is_full:
-            return
-        metrics.HELD_UP.inc()
-        began = self._clock()
-        try:
-            await self._room.wait()
-        finally:
-            metrics.HELD_UP_SECONDS.inc(self._clock() - began)
+        if self.is_full:
+            await self._hold_up(self._room)
+
+    def is_settled(self, peer_id: int) -> bool:
+        """Whether the peer's next routes, or its next Peer Up, need another batch."""
+        return peer_id in self._open.settled
+
+    async def wait_for_turn(self, peer_id: int) -> None:
+        """Returns when the open batch may be sealed for the sake of this peer alone.
+
+        It may be nearly empty. So that nobody fills the queue with such, and with that holds up
+        all others, he waits while half of the queue is taken.
+        """
+        while self.is_settled(peer_id) and 2 * len(self._sealed) >= self._queue_batches:
+            await self._hold_up(self._written)
 
     # ---- what the writer calls
 
@@ -259,6 +284,8 @@ class Batcher:
         self._taken -= 1
         self.pending_routes -= batch.size
         batch.note_committed(self._clock())
+        self._written.set()  # wakes up those who wait now,
+        self._written.clear()  # and nobody who comes later
         if len(self._sealed) < self._queue_batches:
             self._room.set()
         metrics.QUEUE_BATCHES.set(len(self._sealed))
@@ -335,6 +362,14 @@ class Batcher:
             self._room.clear()
         self._work.set()
         metrics.QUEUE_BATCHES.set(len(self._sealed))
+
+    async def _hold_up(self, until: asyncio.Event) -> None:
+        metrics.HELD_UP.inc()
+        began = self._clock()
+        try:
+            await until.wait()
+        finally:
+            metrics.HELD_UP_SECONDS.inc(self._clock() - began)
 
     async def _wait(self, seconds: float | None) -> None:
         self._work.clear()

@@ -8,11 +8,11 @@ concerns the routes that came before it, the others those that come after.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Hashable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +32,14 @@ class RouterConnected:
 class RouterNamed:
     """An Initiation message (RFC 7854 4.3)."""
 
-    is_after_routes: ClassVar[bool] = False
-    peers: ClassVar[Collection[int]] = ()
-
     seq: int
     router_id: int
     sys_name: str | None
     sys_descr: str | None
+
+    @property
+    def subject(self) -> Hashable:
+        return RouterNamed, self.router_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,18 +122,23 @@ class TableComplete(_OfPeer):
 class StatisticsReported(_OfPeer):
     """A Statistics Report (RFC 7854 4.8): only the last value of each statistic is kept."""
 
-    is_after_routes: ClassVar[bool] = False
-
     values: dict[tuple[int, int | None], int]
     """By type and, where it is of one, family."""
 
+    @property
+    def subject(self) -> Hashable:
+        return StatisticsReported, self.peer_id
 
-Change = (
-    RouterConnected
-    | RouterNamed
-    | RouterDisconnected
-    | PeerCameUp
-    | PeerWentDown
-    | TableComplete
-    | StatisticsReported
-)
+
+Change = RouterConnected | RouterDisconnected | PeerCameUp | PeerWentDown | TableComplete
+"""What has its place in order with others."""
+
+Word = RouterNamed | StatisticsReported
+"""What is true until it is said again of the same `subject`; its place does not matter."""
+
+
+def last_word(earlier: Word | None, word: Word) -> Word:
+    """What two words of the same subject leave."""
+    if isinstance(word, StatisticsReported) and isinstance(earlier, StatisticsReported):
+        return replace(word, values={**earlier.values, **word.values})
+    return word

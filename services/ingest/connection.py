@@ -208,6 +208,8 @@ class RouterConnection:
         if update.end_of_rib is not None:
             self._complete(peer, update.end_of_rib, view, time_us, router_time_us or None)
         else:
+            if self._batcher.is_settled(peer.peer_id):
+                await self._batcher.wait_for_turn(peer.peer_id)
             self._batcher.add_update(peer, view, update, time_us, router_time_us, read_at=read_at)
 
     def _complete(
@@ -266,7 +268,7 @@ class RouterConnection:
     async def _(self, message: Initiation, time_us: int) -> None:
         assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
         self._sys_descr = message.sys_descr
-        self._batcher.add_change(
+        self._batcher.add_word(
             RouterNamed(
                 seq=self._batcher.next_seq(),
                 router_id=self._router_id,
@@ -293,6 +295,7 @@ class RouterConnection:
         peer.is_inferred = False
         peer.ends = ends
         peer.own_asn = own_asn_in_front(self._sys_descr, message)
+        await self._batcher.wait_for_turn(peer.peer_id)
         change = came_up(message, peer, seq=self._batcher.next_seq(), time_us=time_us)
         self._batcher.add_change(change)
         if change.local_bgp_id is not None:
@@ -336,7 +339,7 @@ class RouterConnection:
     async def _(self, message: StatisticsReport, time_us: int) -> None:
         peer = self._peers.get(message.peer.key)
         if peer is not None and (values := statistics_of(message)):
-            self._batcher.add_change(
+            self._batcher.add_word(
                 StatisticsReported(
                     seq=self._batcher.next_seq(),
                     peer_id=peer.peer_id,

@@ -7,7 +7,12 @@ import asyncio
 import pytest
 
 from services.ingest.batch import Batch, Batcher
-from services.ingest.changes import PeerWentDown, RouterNamed
+from services.ingest.changes import (
+    PeerWentDown,
+    RouterNamed,
+    StatisticsReported,
+    TableComplete,
+)
 from services.ingest.registry import PeerSession, Rib
 from services.ingest.wire import RibView, RouteMonitoring, StreamDecoder, Update
 from tests.ingest import speaker
@@ -173,11 +178,81 @@ async def test_routers_wait_while_the_queue_is_full(batcher: Batcher) -> None:
 
 async def test_a_change_alone_makes_a_batch(batcher: Batcher, clock: Clock) -> None:
     named = RouterNamed(seq=1, router_id=1, sys_name="edge-1", sys_descr=None)
-    batcher.add_change(named)
+    batcher.add_word(named)
     clock.now += 1
     batch = await batcher.next()
     assert batch is not None
-    assert batch.before_routes == [named]
+    assert list(batch.words.values()) == [named]
+
+
+async def test_what_a_router_says_of_itself_again_and_again_is_written_once(
+    batcher: Batcher, clock: Clock
+) -> None:
+    for seq in range(100):
+        batcher.add_word(RouterNamed(seq=seq, router_id=1, sys_name=f"edge-{seq}", sys_descr=None))
+        batcher.add_word(statistics(seq, {(seq % 3, None): seq}))
+    clock.now += 1
+    batch = await batcher.next()
+    assert batch is not None
+    assert batch.last_seq == 99
+    named, reported = batch.words.values()
+    assert isinstance(named, RouterNamed)
+    assert named.sys_name == "edge-99"
+    assert reported == statistics(99, {(0, None): 99, (1, None): 97, (2, None): 98})
+
+
+def statistics(seq: int, values: dict[tuple[int, int | None], int]) -> StatisticsReported:
+    return StatisticsReported(
+        seq=seq, time_us=1, router_time_us=None, peer_id=1, session=1, values=values
+    )
+
+
+def complete(peer_id: int) -> TableComplete:
+    return TableComplete(
+        seq=9, time_us=1, router_time_us=None, peer_id=peer_id, session=1, family=257, view=0
+    )
+
+
+async def test_the_ends_of_several_tables_need_one_batch(batcher: Batcher, clock: Clock) -> None:
+    batcher.add_change(complete(1))
+    batcher.add_change(complete(1))
+    batcher.add_change(down(1))
+    clock.now += 1
+    batch = await batcher.next()
+    assert batch is not None
+    assert batch.after_routes == [complete(1), complete(1), down(1)]
+
+
+async def test_who_needs_a_batch_of_its_own_waits_while_half_of_the_queue_is_taken(
+    batcher: Batcher,
+) -> None:
+    add(batcher, speaker.announce(PEER, *prefixes(4)))
+    batcher.add_change(complete(1))
+    waiting = asyncio.create_task(batcher.wait_for_turn(1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await asyncio.wait_for(batcher.wait_for_turn(2), 1)
+    assert not batcher.is_full
+    batch = await batcher.next()
+    assert batch is not None
+    batcher.written(batch)
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_who_waits_for_a_batch_of_its_own_goes_on_when_others_have_filled_it(
+    batcher: Batcher,
+) -> None:
+    add(batcher, speaker.announce(PEER, *prefixes(4)))
+    batcher.add_change(complete(1))
+    waiting = asyncio.create_task(batcher.wait_for_turn(1))
+    await asyncio.sleep(0)
+    add(batcher, speaker.announce(PEER, *prefixes(4)), peer_id=2)
+    assert batcher.is_full
+    batch = await batcher.next()
+    assert batch is not None
+    batcher.written(batch)
+    await asyncio.wait_for(waiting, 1)
+    assert not batcher.is_settled(1)
 
 
 async def test_closing_hands_out_what_is_there_and_then_ends(batcher: Batcher) -> None:

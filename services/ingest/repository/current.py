@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.ingest.batch import Batch
-    from services.ingest.changes import Change
+    from services.ingest.changes import Change, Word
     from services.ingest.database import Conn
 
 _TAKEN_OVER = """
@@ -41,7 +41,7 @@ async def write(conn: Conn, writer_id: int, batch: Batch) -> set[int]:
     A router that connects anew may land at another process while its last connection still has
     something to say: of those routes, what the new connection says counts.
     """
-    for change in batch.before_routes:
+    for change in (*batch.before_routes, *batch.words.values()):
         await _apply(change, conn, writer_id)
     late = await PREFIX.write(conn, writer_id, batch.routes)
     late += await NLRI.write(conn, writer_id, batch.nlri_routes)
@@ -61,7 +61,7 @@ async def write(conn: Conn, writer_id: int, batch: Batch) -> set[int]:
 
 
 @singledispatch
-async def _apply(change: Change, _conn: Conn, _writer_id: int) -> None:
+async def _apply(change: Change | Word, _conn: Conn, _writer_id: int) -> None:
     """Writes one change of a router or of a peer."""
     raise TypeError(f"no statement for {type(change).__name__}")
 
