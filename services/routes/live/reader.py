@@ -7,6 +7,7 @@ behind it, the count of the writer's routes proves.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # How much older than what was read before a row may be: a message waits while the database is
 # asked who its peer is, and clocks are set.
 _DAY = timedelta(days=1)
+_GAP_SECONDS = 10.0
+"""In less no ingest process starts, writes, dies and is cleared away."""
 _SLACKS = (timedelta(seconds=5), timedelta(minutes=10), _DAY, None)
 
 
@@ -92,6 +95,8 @@ class Reader:
     def __init__(self, *, most_behind: int) -> None:
         self._most_behind = most_behind
         self._positions: dict[int, Position] = {}
+        self._clock = asyncio.get_running_loop().time
+        self._read_at = 0.0
         self.names = Names()
         self.attributes: Recent[Attributes] = Recent(KNOWN)
 
@@ -99,7 +104,12 @@ class Reader:
         """Takes the present moment as where we are; gives the peers that are out of touch."""
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             await self.names.load(conn)
-            self._positions = {row["writer_id"]: _reached(row) for row in await tail.progress(conn)}
+            now = datetime.now(UTC)
+            self._positions = {one: _unread(one, now) for one in await tail.writers(conn)}
+            self._positions |= {
+                row["writer_id"]: _reached(row) for row in await tail.progress(conn)
+            }
+            self._read_at = self._clock()
             return list(await tail.lost_peers(conn))
 
     async def find(self, conn: Conn, opens_of: Collection[int]) -> Found:
@@ -107,6 +117,8 @@ class Reader:
         found = Found()
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             progress = {row["writer_id"]: row for row in await tail.progress(conn)}
+            if self._clock() - self._read_at > _GAP_SECONDS:
+                await self._look_for_strangers(conn)
             new_routes = sum(row["routes"] - self._at(row).routes for row in progress.values())
             if new_routes > self._most_behind:
                 self._positions |= {one: _reached(row) for one, row in progress.items()}
@@ -122,17 +134,24 @@ class Reader:
                     found.writers[writer_id] = await _read_rest(conn, writer_id, position)
             found.lost = list(await tail.lost_peers(conn))
             await self._look_up(conn, found, opens_of)
+        self._read_at = self._clock()
         return found
 
     def advance(self, found: Found) -> None:
         """What was found is told."""
         self._positions |= {one: read.position for one, read in found.writers.items()}
 
+    async def _look_for_strangers(self, conn: Conn) -> None:
+        """Writers that came and went while nobody looked."""
+        since = max((one.time for one in self._positions.values()), default=_BEGINNING)
+        after = tail.first_seq(max(self._positions, default=0) + 1)
+        for writer_id in await tail.writers_since(conn, after, since - _DAY):
+            self._positions[writer_id] = _unread(writer_id, since)
+
     def _at(self, row: Record) -> Position:
         writer_id: int = row["writer_id"]
-        return self._positions.get(writer_id) or Position(
-            tail.first_seq(writer_id), 0, row["committed_at"] or _BEGINNING
-        )
+        known = self._positions.get(writer_id)
+        return known or _unread(writer_id, row["committed_at"] or _BEGINNING)
 
     async def _read(self, conn: Conn, at: Position, row: Record) -> OfWriter:
         expected, upto = row["routes"] - at.routes, row["last_seq"]
@@ -190,6 +209,10 @@ async def _read_rest(conn: Conn, writer_id: int, at: Position) -> OfWriter:
     events = list(await tail.peer_events(conn, at.seq, last, since))
     seq = max(at.seq, *(row["seq"] for row in (*rows, *events)), 0)
     return OfWriter(Position(seq, 0, at.time, is_gone=True), rows, events)
+
+
+def _unread(writer_id: int, time: datetime) -> Position:
+    return Position(tail.first_seq(writer_id), 0, time)
 
 
 def _reached(row: Record) -> Position:

@@ -25,6 +25,14 @@ SELECT writer_id, last_seq, routes, committed_at, clock_timestamp() AS now
   FROM rib.progress WHERE stage = 'history' ORDER BY writer_id
 """
 
+_WRITERS = "SELECT writer_id FROM rib.writer"
+
+_WRITERS_SINCE = """
+SELECT DISTINCT seq >> 40 AS writer_id FROM rib.route_event WHERE seq > $1 AND time >= $2
+UNION SELECT DISTINCT seq >> 40 FROM rib.nlri_event WHERE seq > $1 AND time >= $2
+UNION SELECT DISTINCT seq >> 40 FROM rib.peer_event WHERE seq > $1 AND time >= $2
+"""
+
 _LOST = """
 SELECT peer_id, session, since, coalesce(writer_id, 0) AS writer_id
   FROM rib.peer WHERE state = 'lost'
@@ -86,6 +94,16 @@ def writer_of(seq: int) -> int:
 async def progress(conn: Conn) -> Rows:
     """How far each writer is: its last seq and how many routes it has written, all told."""
     return await conn.fetch(_PROGRESS)
+
+
+async def writers(conn: Conn) -> list[int]:
+    """Those that live, or have not been found dead yet."""
+    return [row[0] for row in await conn.fetch(_WRITERS)]
+
+
+async def writers_since(conn: Conn, after: int, since: datetime) -> list[int]:
+    """Those that wrote anything after a seq and a time, dead or alive."""
+    return [row[0] for row in await conn.fetch(_WRITERS_SINCE, after, since)]
 
 
 async def lost_peers(conn: Conn) -> Rows:
