@@ -11,13 +11,13 @@ from shared.contracts.asns import AsnBody, Neighbour, OriginatedPrefix
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import RowMapping
+    from services.routes.store.driver import Row
 
 NEIGHBOURS = 1_000
 """Shown on each side at most: more than an AS mostly has."""
 
 
-def asn_body(asn: int, rows: Sequence[RowMapping], paths: Sequence[Sequence[int]]) -> AsnBody:
+def asn_body(asn: int, rows: Sequence[Row], paths: Sequence[Sequence[int]]) -> AsnBody:
     """`rows` are its prefixes, `paths` AS paths that it stands in."""
     upstreams, downstreams = neighbours(asn, paths)
     first = rows[0] if rows else None
@@ -25,7 +25,7 @@ def asn_body(asn: int, rows: Sequence[RowMapping], paths: Sequence[Sequence[int]
         asn=asn,
         prefixes=[
             OriginatedPrefix(
-                prefix=str(row["prefix"]),
+                prefix=row["prefix"],
                 peers=row["peers"],
                 first_seen=row["first_seen"],
                 last_updated=row["last_changed"],

@@ -11,7 +11,8 @@ from services.routes.answering.asns import NEIGHBOURS, asn_body
 from services.routes.answering.pages import Limit, page_meta
 from services.routes.answering.reading import reading
 from services.routes.asking.values import read_asn
-from services.routes.store import asns, freshness
+from services.routes.store import asns
+from services.routes.store.ribs import known_ribs
 from shared.contracts.asns import AsnBody
 from shared.contracts.envelope import Envelope
 from shared.web.strict import known_parameters_only
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 api = APIRouter(prefix="/api/v1", tags=["asns"], dependencies=[Depends(known_parameters_only)])
 
 _ROUTES = 10_000
-_PATHS = 3_000
+_PATHS = 2_000
 """Looked at for one answer."""
 
 
@@ -32,11 +33,11 @@ async def show_asn(request: Request, asn: str, *, limit: Limit = 100) -> Envelop
     started = time.perf_counter()
     number = read_asn("asn", asn)
     async with reading(request) as conn:
-        rows = await asns.originated(conn, number, routes=_ROUTES, limit=limit)
-        paths = await asns.paths(conn, number, limit=_PATHS)
-        as_of = await freshness.data_as_of(conn)
+        known = await known_ribs(conn)
+        rows = await asns.originated(conn, number, known.ribs, routes=_ROUTES, limit=limit)
+        paths = await asns.paths(conn, number, known.ribs, limit=_PATHS)
     body = asn_body(number, rows, paths)
-    meta = page_meta(started, 1, {"asn": number, "limit": limit}, as_of)
+    meta = page_meta(started, 1, {"asn": number, "limit": limit}, known.as_of)
     meta.warnings = list(_cut(body, rows[0]["routes"] if rows else 0))
     meta.truncated = bool(meta.warnings)
     return Envelope(data=body, meta=meta)
