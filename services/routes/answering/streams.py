@@ -64,7 +64,10 @@ async def streamed(
 
     The first is awaited here, so that what goes wrong at the start is still told as a problem.
     """
-    first = await anext(pieces, (0, b""))
+    try:
+        first = await anext(pieces)
+    except StopAsyncIteration:
+        first = (0, b"")
     return _Streamed(first, pieces, form, headers)
 
 

@@ -96,8 +96,11 @@ def _regular_expression(pattern: AsPathPattern) -> str:
 
 
 def _step(step: Step) -> str:
-    """An AS_SET may come in any order: it has as many members as these, and each of these."""
+    """An AS_SET may come in any order: it has as many members as these, and each of these.
+
+    A number by itself is none of a set's: the next brace behind it is not one that closes.
+    """
     if isinstance(step, int):
-        return str(step)
+        return rf"{step}(?![^{{}}]*\}})"
     members = "".join(rf"(?=[^}}]*\m{asn}\M)" for asn in sorted(set(step)))
     return rf"\{{{members}\d+(?: \d+){{{len(step) - 1}}}\}}"
