@@ -66,6 +66,7 @@ class Walk:
     asked: RouteFilter
     ribs: Ribs
     moment: datetime | None = None
+    few_sets: int = FEW_SETS
 
     async def pieces(self, after: RouteKey | None, rows: int) -> AsyncGenerator[Piece, None]:
         """Routes after this place with their places: about `rows` first, then ever more at once.
@@ -125,7 +126,8 @@ class Walk:
 
         A walk that has begun along the prefixes stays there, even if there are more by now.
         """
-        most = FEW_SETS if is_first or self.asked.prefix is not None else 20 * FEW_SETS
+        is_fresh = is_first or self.asked.prefix is not None
+        most = self.few_sets if is_fresh else max(20 * self.few_sets, FEW_SETS)
         found = await self._sets(_HASH_MIN, most + 1)
         return found if len(found) <= most else None
 
