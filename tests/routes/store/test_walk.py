@@ -1,0 +1,103 @@
+"""A walk over routes, in pieces of any size, along prefixes or along sets of attributes."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import SecretStr
+
+from services.routes.asking.as_path import read_as_path_pattern
+from services.routes.asking.cursors import AttributesKey, PrefixKey, RouteKey
+from services.routes.asking.routes import RouteFilter
+from services.routes.store.ribs import chosen, known_ribs
+from services.routes.store.walk import FEW_SETS, Walk
+from shared.db.engine import create_engine
+from tests.ingest.conftest import migrated_url
+from tests.routes.many import Many
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from tests.ingest.conftest import Ingest
+
+__all__ = ["migrated_url"]
+
+QUESTIONS = {
+    "everything": RouteFilter(),
+    "an origin": RouteFilter(origin_asns=[64502]),
+    "a community": RouteFilter(communities=[64501 << 16 | 100]),
+    "a path": RouteFilter(as_paths=[read_as_path_pattern("64502")]),
+    "a peer's": RouteFilter(peer_addresses=["192.0.2.1"], next_hops=["192.0.2.1"]),
+    "nothing": RouteFilter(origin_asns=[1]),
+}
+
+
+@pytest.fixture
+async def conn(ingest: Ingest, migrated_url: str) -> AsyncIterator[AsyncConnection]:
+    many = Many(seed=3, count=200)
+    await ingest.say(*many.messages())
+    engine = create_engine(SecretStr(migrated_url), application="test", read_only_snapshots=True)
+    async with engine.connect() as conn:
+        yield conn
+    await engine.dispose()
+
+
+async def walked(
+    conn: AsyncConnection, asked: RouteFilter, few_sets: int, rows: int, again: int
+) -> list[tuple[RouteKey, Any]]:
+    """All routes; after `again` of them the walk is given up and begun where it was."""
+    ribs = chosen((await known_ribs(conn)).ribs, asked)
+    found: list[tuple[RouteKey, Any]] = []
+    place: RouteKey | None = None
+    while True:
+        before = len(found)
+        walk = Walk(conn, asked, ribs, few_sets=few_sets)
+        async with aclosing(walk.pieces(place, rows)) as pieces:
+            async for _, routes in pieces:
+                found += routes
+                if len(found) - before >= again:
+                    place = found[-1][0]
+                    break
+            else:
+                return found
+
+
+@pytest.mark.parametrize("few_sets", [0, FEW_SETS])
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_a_walk_that_is_begun_again_meets_every_route_once(
+    conn: AsyncConnection, name: str, few_sets: int
+) -> None:
+    asked = QUESTIONS[name]
+    whole = await walked(conn, asked, FEW_SETS, 1000, 10_000)
+    wanted = sorted((row["prefix"], row["rib_id"], row["path_id"]) for _, row in whole)
+    assert len(set(wanted)) == len(wanted)
+    for rows, again in ((1, 1), (7, 3), (50, 60)):
+        found = await walked(conn, asked, few_sets, rows, again)
+        assert sorted((row["prefix"], row["rib_id"], row["path_id"]) for _, row in found) == wanted
+
+
+async def test_many_sets_are_walked_along_and_the_routes_of_few_are_in_order(
+    conn: AsyncConnection,
+) -> None:
+    asked = QUESTIONS["a path"]
+    many = await walked(conn, asked, 0, 10, 10_000)
+    few = await walked(conn, asked, FEW_SETS, 10, 10_000)
+    assert {type(place) for place, _ in many} == {AttributesKey}
+    assert {type(place) for place, _ in few} == {PrefixKey}
+    sets = [row["attr_id"] for _, row in many]
+    assert sets == sorted(sets)
+    assert [row["prefix"] for _, row in few] == await _sorted_by_the_store(conn, few)
+
+
+async def _sorted_by_the_store(
+    conn: AsyncConnection, routes: list[tuple[RouteKey, Any]]
+) -> list[str]:
+    found = await conn.exec_driver_sql(
+        "SELECT p::text FROM unnest($1::text[]) AS t(p) ORDER BY p::cidr",
+        ([row["prefix"] for _, row in routes],),
+    )
+    return list(found.scalars())
