@@ -24,7 +24,8 @@ GROUPS = ("peer", "router", "family", "rib", "origin_asn", "rpki")
 
 _OF_PEERS = {"peer": ("peer_id", "router_id"), "router": ("router_id",)}
 _OF_RIBS = {"family": "family", "rib": "view"}
-_ROWS = 20_000
+# A few milliseconds of work at a time, so that other requests are not kept waiting.
+_ROWS = 4_000
 
 
 async def summary(answers: RouteAnswers, groups: Sequence[str]) -> list[RouteCount]:
@@ -64,14 +65,18 @@ async def _by_rpki(
     # The VRPs are here and not in the database, so each route has to come here.
     prefix = "r.prefix" if made.table == "route" else "n.prefix"
     columns = f"r.rib_id, a.origin_asn, {origin.SQL} AS origin, {prefix}::text AS prefix"
+    by_origin, rpki_state = "origin_asn" in groups, answers.rpki_state
+    counted: Counter[tuple[int, int | None, str | None]] = Counter()
     found = chunks(answers.conn, made.sql(columns), made.values, first=_ROWS, rows=_ROWS)
     async with aclosing(found):
         async for rows in found:
             for row in rows:
-                state = answers.rpki_state(row["rib_id"], row["prefix"], row["origin"])
-                if not answers.asked.rpki or state in answers.asked.rpki:
-                    asn = row["origin_asn"] if "origin_asn" in groups else None
-                    yield row["rib_id"], asn, state if "rpki" in groups else None, 1
+                rib_id = row["rib_id"]
+                state = rpki_state(rib_id, row["prefix"], row["origin"])
+                counted[rib_id, row["origin_asn"] if by_origin else None, state] += 1
+    for (rib_id, asn, state), routes in counted.items():
+        if not answers.asked.rpki or state in answers.asked.rpki:
+            yield rib_id, asn, state if "rpki" in groups else None, routes
 
 
 def _of_rib(rib: Mapping[str, Any], groups: Sequence[str]) -> tuple[Any, ...]:

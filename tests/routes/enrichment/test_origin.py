@@ -32,7 +32,7 @@ async def test_the_end_of_the_path_tells_the_origin(
     conn = await asyncpg.connect(postgres_dsn)
     try:
         found = await conn.fetchval(
-            f"SELECT {origin.SQL} FROM (SELECT 1 AS attr_id, $1::int8 AS origin_asn,"
+            f"SELECT {origin.SQL} FROM (SELECT 1 AS attr_id, $1::int8 AS origin_asn,"  # noqa: S608 - of constants
             " $2::text AS as_path_text, $3::int8[] AS as_path) AS a",
             origin_asn,
             text,
