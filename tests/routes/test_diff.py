@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from services.routes.answering import diff
 from services.routes.answering.diff import what_changed
-from services.routes.store import diff
 from shared.contracts.diff import RouteDifference
 from tests.ingest import speaker, speaker_mp
 

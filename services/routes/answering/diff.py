@@ -14,7 +14,7 @@ from services.routes.answering.routes import Routes
 from services.routes.asking.routes import RouteFilter
 from services.routes.store.attributes import attributes_of
 from services.routes.store.current import PREFIX_SAFIS, statement
-from services.routes.store.diff import Sides, compare
+from services.routes.store.diff import FIRST_PIECE, PIECE, Sides, compare
 from services.routes.store.driver import fetch
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
 from shared.web.problem import parameter_error
@@ -93,8 +93,10 @@ class Differences:
 
     async def pieces(self, after: Place | None) -> AsyncGenerator[Found, None]:
         """What differs behind this place. A piece may be empty where much was compared."""
+        keys = min(FIRST_PIECE, PIECE)
         while True:
-            piece = await compare(self._conn, self._sides, self._asked.kinds, after)
+            piece = await compare(self._conn, self._sides, self._asked.kinds, after, keys)
+            keys = min(4 * keys, PIECE)
             for begin in range(0, len(piece.places), _AT_ONCE):
                 places = piece.places[begin : begin + _AT_ONCE]
                 yield Found(await self._rendered(places), places[-1])

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from services.routes.store.ribs import Rib
     from shared.contracts.diff import Difference
 
+FIRST_PIECE = 1_000
 PIECE = 20_000
-"""Keys that one statement compares: some tens of milliseconds."""
+"""Keys that one statement compares: some tens of milliseconds, after the first and smallest."""
 
 _KEYS = {"route": ("prefix", "cidr"), "nlri_route": ("nlri_id", "int8")}
 _OF_AFI = {
@@ -69,9 +70,16 @@ class Piece:
 
 
 async def compare(
-    conn: AsyncConnection, sides: Sides, kinds: Sequence[Difference], after: Place | None
+    conn: AsyncConnection,
+    sides: Sides,
+    kinds: Sequence[Difference],
+    after: Place | None,
+    keys: int = PIECE,
 ) -> Piece:
-    """The next piece after this key. Several paths in another order are found, too."""
+    """The next piece after this key, of so many keys.
+
+    Several paths that came in another order are among what may differ.
+    """
     key, kind = _KEYS[sides.table]
     ribs = {**sides.a, **sides.b}
     sessions: list[int | None] = [None] * max(ribs)
@@ -82,7 +90,7 @@ async def compare(
         "ribs_b": list(sides.b),
         "ribs": list(ribs),
         "sessions": sessions,
-        "piece": PIECE,
+        "piece": keys,
     }
     inside = _OF_AFI[sides.family >> 8] if sides.table == "route" else "true"
     if after is not None:
