@@ -77,7 +77,8 @@ async def clear_up(conn: Conn) -> int:
 
 
 async def _forget_progress(conn: Conn) -> None:
-    # The newest one stays until somebody else commits: it says how fresh the data is.
+    # The newest one stays until somebody else commits: it says how fresh the data is. And whoever
+    # was cut off and taken for dead, and comes back, asks in them what it has committed.
     await conn.execute(
         """
         DELETE FROM rib.progress AS p
@@ -86,7 +87,8 @@ async def _forget_progress(conn: Conn) -> None:
                               AND h.stage = 'history' AND h.last_seq > (
                                   SELECT coalesce(max(c.last_seq), 0) FROM rib.progress AS c
                                    WHERE c.writer_id = h.writer_id AND c.stage = 'current'))
-           AND (committed_at IS NULL OR committed_at < (SELECT max(committed_at) FROM rib.progress))
+           AND committed_at < least((SELECT max(committed_at) FROM rib.progress),
+                                    clock_timestamp() - interval '1 day')
         """
     )
 

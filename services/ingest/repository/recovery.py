@@ -22,7 +22,7 @@ _TABLES = (PREFIX, NLRI)
 
 # `since`: a day is more than batches wait in earnest, and spares the search of years of history.
 _UNFINISHED = """
-SELECT h.writer_id, coalesce(c.last_seq, 0) AS written, h.last_seq,
+SELECT h.writer_id, coalesce(c.last_seq, 0) AS written, h.last_seq, h.last_batch,
        coalesce(c.committed_at, h.committed_at) - interval '1 day' AS since
   FROM rib.progress AS h
   LEFT JOIN rib.progress AS c ON c.writer_id = h.writer_id AND c.stage = 'current'
@@ -30,10 +30,11 @@ SELECT h.writer_id, coalesce(c.last_seq, 0) AS written, h.last_seq,
    AND NOT EXISTS (SELECT FROM rib.writer AS w WHERE w.writer_id = h.writer_id)
 """
 _FINISHED = """
-INSERT INTO rib.progress (writer_id, stage, last_seq, committed_at)
-VALUES ($1, 'current', $2, clock_timestamp())
+INSERT INTO rib.progress (writer_id, stage, last_seq, last_batch, committed_at)
+VALUES ($1, 'current', $2, $3, clock_timestamp())
 ON CONFLICT (writer_id, stage) DO UPDATE
-   SET last_seq = EXCLUDED.last_seq, committed_at = EXCLUDED.committed_at
+   SET last_seq = EXCLUDED.last_seq, last_batch = EXCLUDED.last_batch,
+       committed_at = EXCLUDED.committed_at
 """
 _PEER_EVENTS = """
 SELECT seq, time, peer_id, session, family, view, reason_code, event, reason
@@ -68,7 +69,7 @@ async def _finish(conn: Conn, gap: asyncpg.Record) -> None:
         await _apply(conn, gap["writer_id"], event)
         at = event["seq"]
     await _write_routes(conn, gap["writer_id"], at, gap["last_seq"])
-    await conn.execute(_FINISHED, gap["writer_id"], gap["last_seq"])
+    await conn.execute(_FINISHED, gap["writer_id"], gap["last_seq"], gap["last_batch"])
     for table in _TABLES:
         await conn.execute(f"DROP TABLE unwritten_{table.event}")
 
