@@ -109,12 +109,12 @@ class Demo:
     async def _ask(self, gateway: httpx.AsyncClient) -> bool:
         sample = await gateway.get(_routes(limit=_SAMPLE))
         sample.raise_for_status()
-        prefixes = [route["prefix"] for route in sample.json()["data"]]
+        routes = [(route["prefix"], route["first_seen"]) for route in sample.json()["data"]]
         with self._stream.held():
             self._stream.text("\nThe demo's routes are there. Some questions, and the answers:\n")
-            answered = [await self._show(gateway, path) for path in questions(prefixes)]
+            answered = [await self._show(gateway, path) for path in questions(routes)]
             self._stream.text(f"\nEvery question there is, to try out: {self._gateway}/docs\n\n")
-        return all(answered) and bool(prefixes)
+        return all(answered) and bool(routes)
 
     async def _show(self, gateway: httpx.AsyncClient, path: str) -> bool:
         answer = await gateway.get(path)
@@ -136,16 +136,22 @@ def _size(capture: Path) -> int:
         return sum(map(len, iter(lambda: stream.read(_CHUNK), b"")))
 
 
-def questions(prefixes: list[str]) -> list[str]:
-    """Paths to ask, about prefixes that the API itself has named."""
+def questions(routes: list[tuple[str, str]]) -> list[str]:
+    """Paths to ask, about routes that the API itself has named: prefixes, and when first seen."""
     asked = ["/api/v1/routers", "/api/v1/peers"]
-    if prefixes:
+    if routes:
+        prefixes = [prefix for prefix, _ in routes]
         by_routes = [prefix for prefix, _ in Counter(prefixes).most_common()]
         other = ip_network(by_routes[len(by_routes) // 2])
         asked += [
             _routes(prefix=by_routes[0], match="exact"),
             _routes(prefix=str(other[min(1, other.num_addresses - 1)]), match="longest"),
             _routes(prefix=str(_busiest(prefixes)), match="longer", limit=5),
+            _routes(
+                prefix=by_routes[0],
+                timestamp=min(seen for prefix, seen in routes if prefix == by_routes[0]),
+            ),
+            _path("history", prefix=by_routes[0]),
         ]
     return asked
 
@@ -158,4 +164,8 @@ def _busiest(prefixes: list[str]) -> IPv4Network | IPv6Network:
 
 
 def _routes(**parameters: str | int) -> str:
-    return f"/api/v1/routes?{urlencode(parameters, safe='/:')}"
+    return _path("routes", **parameters)
+
+
+def _path(subject: str, **parameters: str | int) -> str:
+    return f"/api/v1/{subject}?{urlencode(parameters, safe='/:')}"

@@ -10,20 +10,26 @@ from shared.stack.pretty import pretty, readable, shortened
 
 
 def asked(prefixes: list[str]) -> list[tuple[str, dict[str, list[str]]]]:
-    return [(urlsplit(path).path, parse_qs(urlsplit(path).query)) for path in questions(prefixes)]
+    """The questions where the nth route was first seen at second n."""
+    routes = [
+        (prefix, f"2026-11-21T09:00:{second:02}.000000Z") for second, prefix in enumerate(prefixes)
+    ]
+    return [(urlsplit(path).path, parse_qs(urlsplit(path).query)) for path in questions(routes)]
 
 
 def test_the_questions_are_about_prefixes_that_the_api_has_named() -> None:
     prefixes = ["10.1.0.0/16", "192.0.2.0/25", "192.0.2.128/25", "192.0.2.0/25"]
-    routers, peers, exact, longest, longer = asked(prefixes)
+    routers, peers, exact, longest, longer, then, history = asked(prefixes)
     assert (routers[0], peers[0]) == ("/api/v1/routers", "/api/v1/peers")
     assert exact[1] == {"prefix": ["192.0.2.0/25"], "match": ["exact"]}
     assert longest[1] == {"prefix": ["10.1.0.1"], "match": ["longest"]}
     assert longer[1] == {"prefix": ["192.0.0.0/17"], "match": ["longer"], "limit": ["5"]}
+    assert then[1] == {"prefix": ["192.0.2.0/25"], "timestamp": ["2026-11-21T09:00:01.000000Z"]}
+    assert history == ("/api/v1/history", {"prefix": ["192.0.2.0/25"]})
 
 
 def test_the_questions_work_for_ipv6_and_for_a_host_route() -> None:
-    *_, exact, longest, longer = asked(["2001:db8::1/128"])
+    _, _, exact, longest, longer, *_ = asked(["2001:db8::1/128"])
     assert exact[1]["prefix"] == ["2001:db8::1/128"]
     assert longest[1]["prefix"] == ["2001:db8::1"]
     assert longer[1]["prefix"] == ["2001:db8::/120"]
