@@ -132,6 +132,8 @@ def _statement(asked: UpdateQuestion, ribs: Ribs) -> tuple[str, dict[str, Any]]:
         peers = sorted({rib["peer_id"] for rib in ribs.values()})
         conditions = all_of([(("e.peer_id", "int4", peers),)], values)
         parts.append(f"{_STATES} WHERE {_WITHIN} AND {conditions[0]}")
+    if not parts:  # such as what has a route type, of peers without a family that has any
+        return "", values
     beyond = "<=" if asked.order == "desc" else ">="
     union = " UNION ALL ".join(parts)
     return (
