@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from services.ingest.database import Conn
 
 QUESTIONS = 600
+_CALM_DAYS = 18
+"""The last days, in which no peer lost a whole table and was told it again."""
 
 _PREFIXES = """
 SELECT prefix::text, host(prefix), family(prefix)
@@ -76,7 +78,7 @@ async def kinds(conn: Conn) -> list[Kind]:
         return many("/api/v1/routes", draw)
 
     def day() -> dict[str, object]:
-        ends = END - timedelta(minutes=5 * pick.randrange(28 * 288))
+        ends = END - timedelta(minutes=5 * pick.randrange(_CALM_DAYS * 288))
         return {"starttime": _text(ends - timedelta(days=1)), "endtime": _text(ends)}
 
     month = {"starttime": _text(START), "endtime": _text(END)}

@@ -108,7 +108,7 @@ SELECT date_bin('5 minutes', time, timestamptz 'epoch'), max(time), count(r.attr
        count(*) FILTER (WHERE was_live AND r.attr_id IS NOT NULL), {counted}, 1
   FROM bench.read_{event} AS r {join}
  WHERE changed AND {counted} IS NOT NULL
- GROUP BY 1, {counted}
+ GROUP BY 1, {counted} ORDER BY 1
     ON CONFLICT (bucket, {counted}, writer_id) DO UPDATE
    SET last_change = greatest(c.last_change, EXCLUDED.last_change),
        updates = c.updates + EXCLUDED.updates, withdrawals = c.withdrawals + EXCLUDED.withdrawals,

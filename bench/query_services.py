@@ -70,7 +70,7 @@ def loading(table: Path) -> Iterator[None]:
 
 def committed_routes() -> int:
     """How many routes ingest has committed since it started."""
-    answer = httpx.get(f"http://127.0.0.1:{_PARTS['ingest'].port}/api/v1/stats", timeout=30)
+    answer = httpx.get(f"http://127.0.0.1:{_PARTS['ingest'].port}/api/v1/ingest/stats", timeout=30)
     routes: int = answer.json()["data"]["committed_routes"]
     return routes
 
