@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from services.routes.answering.attributes import AttributeTexts
 from services.routes.answering.expanding import expanded
+from services.routes.answering.fields import router_name
+from services.routes.answering.moments import cautions
 from services.routes.answering.routes import CSV_HEADER, Routes
 from services.routes.asking.words import as_asked
 from services.routes.store.current import statement, tables
@@ -110,7 +112,9 @@ class RouteAnswers:
         found, following, warnings = await self._collect(limit, after)
         texts = await self._texts.of(self.conn, (row["attr_id"] for row in found))
         items = self._routes.json(found, texts)
-        return Page(items, following, [*self._routes.warnings(), *warnings, *self._cautions()])
+        if self.moment is not None:
+            warnings += await cautions(self.conn, self.moment)
+        return Page(items, following, [*self._routes.warnings(), *warnings, *self._guards()])
 
     async def count(self) -> int:
         """Routes of all pages."""
@@ -127,16 +131,28 @@ class RouteAnswers:
         """All of them, in pieces with the number of routes in each."""
         texts_by_id = self._texts = self._texts_for(form)
         routes = self._routes = self._renderer()
-        if form == "csv":
-            yield 0, CSV_HEADER.encode()
+        head = CSV_HEADER if form == "csv" else ""
         async with aclosing(self._walk().stream()) as pieces:
             async for rows in pieces:
                 texts = await texts_by_id.of(self.conn, (row["attr_id"] for row in rows))
                 kept = [row for row in rows if self._keeps(row, texts)] if self.asked.rpki else rows
                 if form == "csv":
-                    yield len(kept), "".join(routes.csv(kept, texts)).encode()
-                elif kept:
-                    yield len(kept), ("\n".join(routes.json(kept, texts)) + "\n").encode()
+                    lines = "".join(routes.csv(kept, texts))
+                else:
+                    lines = "".join([f"{one}\n" for one in routes.json(kept, texts)])
+                if kept:
+                    yield len(kept), f"{head}{lines}".encode()
+                    head = ""
+        yield 0, head.encode()
+
+    async def cautions(self) -> list[str]:
+        """What must be known of the whole answer, before any route of it is read."""
+        if self.moment is not None:
+            return await cautions(self.conn, self.moment)
+        lost = {router_name(rib) for rib in self.ribs.values() if rib["state"] == "lost"}
+        return [
+            f"routes of router {name} may be stale: its connection ended" for name in sorted(lost)
+        ]
 
     def _walk(self) -> Walk:
         return Walk(self.conn, self.asked, self.ribs, self.moment)
@@ -180,7 +196,7 @@ class RouteAnswers:
         # Names change with their files, so what was rendered with them is of this answer alone.
         return AttributeTexts(render, _EXPANDED_TEXTS)
 
-    def _cautions(self) -> list[str]:
+    def _guards(self) -> list[str]:
         prefix = self.asked.prefix
         if prefix is None or not self.asked.is_range:
             return []

@@ -17,6 +17,7 @@ from services.routes.answering.fields import address_text, router_name
 from services.routes.answering.nlri import nlri_body
 from services.routes.answering.tables import csv_field, csv_fields
 from services.routes.enrichment.origin import OWN
+from services.routes.store.current import is_prefix_family
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class _Head(NamedTuple):
     json: str
     csv: str
     has_path_ids: bool
+    has_nlri: bool
     has_rpki: bool
     own_asn: int | None
     """The router's, where it is known."""
@@ -87,23 +89,17 @@ class Routes:
         found = []
         for row in rows:
             head = heads.get(row["rib_id"]) or self._head(row["rib_id"])
-            attributes = texts.get(row["attr_id"], none)
-            first, changed, confirmed = (
-                row["first_seen"],
-                row["last_changed"],
-                row["last_confirmed"],
-            )
+            text, origin = texts.get(row["attr_id"], none)
+            prefix, changed = row["prefix"], row["last_changed"]
             state = self._state(row, head)
-            prefix = row["prefix"]
-            changed_text = timestamp(changed)
+            at = timestamp(changed)
             gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
-            rpki = self.rpki_state(row["rib_id"], prefix, attributes.origin)
+            rpki = self.rpki_state(row["rib_id"], prefix, origin) if head.has_rpki else None
             found.append(
                 f'{{"prefix":{_quoted(prefix)},"path_id":{_path_id(row, head) or "null"},'
-                f'{head.json},"state":"{state}",{attributes.text},"rpki":{_quoted(rpki)},'
-                f'"first_seen":"{changed_text if first == changed else timestamp(first)}",'
-                f'"last_updated":"{changed_text}","last_confirmed":'
-                f'"{changed_text if confirmed == changed else timestamp(confirmed)}",'
+                f'{head.json},"state":"{state}",{text},"rpki":{_quoted(rpki)},'
+                f'"first_seen":"{_moment(row["first_seen"], at)}","last_updated":"{at}",'
+                f'"last_confirmed":"{_moment(row["last_confirmed"], at)}",'
                 f'"withdrawn_at":{_quoted(gone)}{_nlri_json(row, head)},'
                 f'"age_s":{(now - changed).total_seconds():.3f}}}'
             )
@@ -111,20 +107,20 @@ class Routes:
 
     def csv(self, rows: Iterable[Row], texts: Mapping[int, Text]) -> list[str]:
         """A line of each row, with the columns of CSV_HEADER."""
+        heads, none = self._heads, self._none
         found = []
         for row in rows:
-            head = self._heads.get(row["rib_id"]) or self._head(row["rib_id"])
-            attributes = texts.get(row["attr_id"], self._none)
-            state = self._state(row, head)
+            head = heads.get(row["rib_id"]) or self._head(row["rib_id"])
+            text, origin = texts.get(row["attr_id"], none)
             prefix = row["prefix"]
+            state = self._state(row, head)
+            at = timestamp(row["last_changed"])
             gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
-            rpki = self.rpki_state(row["rib_id"], prefix, attributes.origin)
+            rpki = self.rpki_state(row["rib_id"], prefix, origin) if head.has_rpki else None
             found.append(
                 f"{head.csv},{prefix or ''},{_path_id(row, head)},{state},"
-                f"{timestamp(row['first_seen'])},{timestamp(row['last_changed'])},"
-                f"{timestamp(row['last_confirmed'])},{gone or ''},"
-                f"{rpki or ''},{attributes.text},"
-                f"{_nlri_csv(row, head)}\r\n"
+                f"{_moment(row['first_seen'], at)},{at},{_moment(row['last_confirmed'], at)},"
+                f"{gone or ''},{rpki or ''},{text},{_nlri_csv(row, head)}\r\n"
             )
         return found
 
@@ -164,6 +160,7 @@ class Routes:
             orjson.dumps(body)[1:-1].decode(),
             csv_fields(line),
             rib["has_path_ids"],
+            not is_prefix_family(rib["family"]),
             self._rpki_state is not None and rib["family"] in _RPKI_FAMILIES,
             # RFC 9069 4.2: the peer of a Loc-RIB is the router itself.
             rib["asn"] if rib["view"] == _LOC_RIB else rib["local_asn"],
@@ -196,6 +193,11 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def _moment(moment: datetime | None, changed: str) -> str:
+    """None stands for the moment of the last change, whose text is `changed`."""
+    return changed if moment is None else timestamp(moment)
+
+
 def _quoted(text: str | None) -> str:
     return "null" if text is None else f'"{text}"'
 
@@ -205,11 +207,15 @@ def _path_id(row: Row, head: _Head) -> str:
 
 
 def _nlri_json(row: Row, head: _Head) -> str:
+    if not head.has_nlri:
+        return ""
     body = nlri_body(row, head.rib["family"])
     return "," + orjson.dumps(body)[1:-1].decode() if body else ""
 
 
 def _nlri_csv(row: Row, head: _Head) -> str:
+    if not head.has_nlri:
+        return ""
     body = nlri_body(row, head.rib["family"])
     return csv_field(body["nlri"]) if body else ""
 
@@ -219,5 +225,6 @@ def _withdrawn_at(row: Row, rib: Row) -> str | None:
         return timestamp(row["last_changed"])
     # Where nobody withdrew it, its session ended, or its router sent its table without it.
     moments = (rib["down_at"], rib["complete_at"], rib["since"])
-    after = [one for one in moments if one is not None and one >= row["last_confirmed"]]
+    confirmed = row["last_confirmed"] or row["last_changed"]
+    after = [one for one in moments if one is not None and one >= confirmed]
     return timestamp(min(after)) if after else None

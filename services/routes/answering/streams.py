@@ -14,9 +14,11 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from services.routes import metrics
+from shared.contracts.envelope import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from datetime import datetime
 
     from starlette.types import Receive, Scope, Send
 
@@ -69,6 +71,15 @@ async def streamed(
     except StopAsyncIteration:
         first = (0, b"")
     return _Streamed(first, pieces, form, headers)
+
+
+def stream_headers(as_of: datetime | None, warnings: Sequence[str]) -> dict[str, str]:
+    """What a page says in `meta`; of a router's name only what a header may hold."""
+    headers = {"Data-As-Of": rfc3339(as_of)} if as_of is not None else {}
+    if warnings:
+        text = "; ".join(warnings).encode("ascii", "backslashreplace").decode()
+        headers["Data-Warnings"] = "".join(one if one.isprintable() else "?" for one in text)
+    return headers
 
 
 class _Streamed(Response):

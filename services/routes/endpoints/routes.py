@@ -15,7 +15,13 @@ from services.routes.answering.pages import Cursor, Limit, json_answer, page_met
 from services.routes.answering.prefixes import around
 from services.routes.answering.reading import reading
 from services.routes.answering.route_answers import Question, RouteAnswers
-from services.routes.answering.streams import STREAMED, Format, answer_format, streamed
+from services.routes.answering.streams import (
+    STREAMED,
+    Format,
+    answer_format,
+    stream_headers,
+    streamed,
+)
 from services.routes.answering.summaries import GROUPS, summary
 from services.routes.asking.cursors import read_cursor, write_cursor
 from services.routes.asking.moments import DESCRIPTION as MOMENT
@@ -98,7 +104,8 @@ async def answer_routes(
     if form != "json":
         if cursor is not None:
             raise parameter_error("cursor", f"{form} has no pages; leave it out")
-        return await streamed(_pieces(request, question, form), form)
+        headers: dict[str, str] = {}
+        return await streamed(_pieces(request, question, form, headers), form, headers)
     started = time.perf_counter()
     after = read_cursor(cursor) if cursor is not None else None
     with heavy(request) if count == "exact" else nullcontext():
@@ -114,12 +121,14 @@ async def answer_routes(
 
 
 async def _pieces(
-    request: Request, question: Question, form: Format
+    request: Request, question: Question, form: Format, headers: dict[str, str]
 ) -> AsyncGenerator[tuple[int, bytes], None]:
+    """The routes; `headers` has what a page says in `meta`, as soon as there is a first piece."""
     async with AsyncExitStack() as stack:
         stack.enter_context(heavy(request))
         conn = await stack.enter_async_context(reading(request))
         answers = await RouteAnswers.to(question, conn, request.app.state)
+        headers |= stream_headers(answers.as_of, await answers.cautions())
         pieces = await stack.enter_async_context(aclosing(answers.stream(form)))
         async for piece in pieces:
             yield piece

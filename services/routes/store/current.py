@@ -47,9 +47,12 @@ _IN_STATE: Mapping[StateFilter, str] = {
     "all": "CAST(:sessions AS int4[]) IS NOT NULL",
 }
 
+# A moment that is that of the last change is told as NULL: most are, and the driver takes longer
+# for a moment than for all else of a row.
 _SHARED_COLUMNS = """
-r.rib_id, r.path_id, r.session, r.is_withdrawn, r.attr_id, r.first_seen, r.last_changed,
-r.last_confirmed
+r.rib_id, r.path_id, r.session, r.is_withdrawn, r.attr_id, r.last_changed,
+nullif(r.first_seen, r.last_changed) AS first_seen,
+nullif(r.last_confirmed, r.last_changed) AS last_confirmed
 """
 _COLUMNS: Mapping[Table, str] = {
     "route": f"r.prefix::text AS prefix, {_SHARED_COLUMNS}",
@@ -74,8 +77,8 @@ _VNIS = ("(r.detail #>> '{vnis,0}')::int4", "(r.detail #>> '{vnis,1}')::int4")
 _FIRST_OF_V6 = "CAST('::/0' AS cidr)"
 _AFI_V4, _AFI_V6 = 1, 2
 
-# Of RFC 4760: 1 is unicast, 2 is multicast. Whatever else has more than a prefix in its NLRI.
-PREFIX_SAFIS = (1, 2)
+# Unicast and multicast: whatever else has more than a prefix in its NLRI.
+_PREFIX_FAMILIES = frozenset({0x0101, 0x0102, 0x0201, 0x0202})
 
 
 @dataclass(slots=True)
@@ -161,13 +164,18 @@ async def count_prefixes(
 
 def tables(asked: RouteFilter, ribs: Ribs) -> list[Table]:
     """Where routes of these RIBs are, in the order of the answer."""
-    safis = {rib["family"] & 0xFF for rib in ribs.values() if rib["family"] <= 0xFFFFFF}
+    kinds = {is_prefix_family(rib["family"]) for rib in ribs.values()}
     found: list[Table] = []
-    if not asked.asks_for_nlri and any(safi in PREFIX_SAFIS for safi in safis):
+    if True in kinds and not asked.asks_for_nlri:
         found.append("route")
-    if any(safi not in PREFIX_SAFIS for safi in safis):
+    if False in kinds:
         found.append("nlri_route")
     return found
+
+
+def is_prefix_family(family: int) -> bool:
+    """Whether the routes of this family are in `rib.route`, and not in `rib.nlri_route`."""
+    return family in _PREFIX_FAMILIES
 
 
 def prefix_condition(asked: RouteFilter, column: str) -> str:
