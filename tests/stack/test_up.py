@@ -111,7 +111,7 @@ def test_the_demo_replays_shows_real_answers_and_ends(environment: dict[str, str
     with up(environment, "--demo", "--once") as run:
         code = run.end()
         assert (code, run.stderr()) == (0, ""), run.text
-    assert run.text.count("$ curl -s '") == 5
+    assert run.text.count("$ curl -s '") == 7
     assert '"state": "active"' in run.text
     assert '"type": "urn:' not in run.text
     assert run.components("stopped") == ["replay", *COMPONENTS[::-1]]
