@@ -89,20 +89,25 @@ class RouterConnection:
         self._router_id: int | None = None
         self._sys_descr: str | None = None
         self._peers: dict[PeerKey, PeerSession] = {}
+        self._taking_since: float | None = None
+        self._taken_seconds = 0.0
+        self._said: set[str] = set()
         self._log = log.bind(router=address)
 
     async def receive(self, data: bytes) -> None:
         """Takes the next bytes of the stream; returns when all they complete is handed on."""
         before = self.messages - self._other_messages
+        read_at = self._taking_since = self._clock()
         try:
-            await self._take(data)
+            await self._take(data, read_at)
         finally:
+            self._taken_seconds += self._clock() - read_at
+            self._taking_since = None
             monitoring = self.messages - self._other_messages
             metrics.MESSAGES.labels("RouteMonitoring").inc(monitoring - before)
             self._flow.messages = self.messages
 
-    async def _take(self, data: bytes) -> None:
-        read_at = self._clock()
+    async def _take(self, data: bytes, read_at: float) -> None:
         is_debugging = _levels.isEnabledFor(logging.DEBUG)
         for message in self._decoder.feed(data):
             time_us = self._now_us()  # of each: the history is ordered by it
@@ -157,12 +162,18 @@ class RouterConnection:
 
         Many routers send none, or not for each family; what they did not send again is gone.
         """
-        now = self._clock()
+        now = self._listened_seconds
         for header, peer in self._peers.items():
             if peer.complete_by is not None and peer.complete_by <= now:
                 peer.complete_by = None
                 self._log.info("table counts as complete", peer_id=peer.peer_id, key=header)
                 self._complete(peer, None, None, self._now_us(), None)
+
+    @property
+    def _listened_seconds(self) -> float:
+        """A clock that stands still while the router waits for us: its table may be under way."""
+        now = self._clock() if self._taking_since is None else self._taking_since
+        return now - self._taken_seconds
 
     async def _begin(self, time_us: int) -> None:
         # Not on connect: a port scan would leave routers behind.
@@ -255,7 +266,7 @@ class RouterConnection:
     async def _new_session(self, header: PeerHeader, *, is_inferred: bool) -> PeerSession:
         assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
         peer = await self._registry.session(self._router_id, header, is_inferred=is_inferred)
-        peer.complete_by = self._clock() + self._complete_seconds
+        peer.complete_by = self._listened_seconds + self._complete_seconds
         peer.flow = self._flow.peer(header)
         self._peers[header.key] = peer
         return peer
@@ -276,7 +287,7 @@ class RouterConnection:
                 sys_descr=message.sys_descr,
             )
         )
-        self._log.info("router named itself", sys_name=message.sys_name, time_us=time_us)
+        self._say_once("router named itself", sys_name=message.sys_name, time_us=time_us)
 
     @_handle.register(PeerUp)
     async def _(self, message: PeerUp, time_us: int) -> None:
@@ -333,7 +344,13 @@ class RouterConnection:
 
     @_handle.register(Termination)
     async def _(self, message: Termination, time_us: int) -> None:
-        self._log.info("router ends the connection", reason=message.reason_text, time_us=time_us)
+        self._say_once("router ends the connection", reason=message.reason_text, time_us=time_us)
+
+    def _say_once(self, event: str, **fields: object) -> None:
+        # These messages have no place to come again, so a router may send them without end.
+        if event not in self._said:
+            self._said.add(event)
+            self._log.info(event, **fields)
 
     @_handle.register(StatisticsReport)
     async def _(self, message: StatisticsReport, time_us: int) -> None:

@@ -43,7 +43,7 @@ class PeerSession:
     ends: tuple[bytes, int, int] | None = None
     """Local address, local port and remote port of the BGP session, as its Peer Up says."""
     complete_by: float | None = None
-    """The loop's time at which its tables count as complete; None once they do."""
+    """The connection's time at which its tables count as complete; None once they do."""
     ribs: dict[_RibKey, Rib] = field(default_factory=dict)
     flow: PeerFlow = field(default_factory=PeerFlow)
     """Its peer's, whose routes are counted."""

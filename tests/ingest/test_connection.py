@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, cast
 
 from structlog.testing import capture_logs
 
+from services.ingest.batch import Batcher
+from services.ingest.changes import PeerCameUp, RouterConnected, TableComplete
+from services.ingest.connection import RouterConnection
+from services.ingest.registry import PeerSession, Rib
 from tests.ingest import speaker
 from tests.ingest.conftest import running
 from tests.ingest.wire import octets as o
 
 if TYPE_CHECKING:
+    from services.ingest.registry import Registry
+    from services.ingest.wire import NlriSet, PeerHeader, RibView
     from tests.ingest.conftest import Ingest
 
 
@@ -103,3 +111,70 @@ async def test_a_router_that_the_store_knows_is_told_by_its_bgp_identifier(
             await ingest.say(speaker.initiation())
     (line,) = [line for line in logs if line["event"] == "peer_connected"]
     assert line["router_id"] == "10.0.0.1"
+
+
+async def test_what_a_router_says_of_itself_without_end_is_logged_once(ingest: Ingest) -> None:
+    termination = speaker.message(5, speaker.tlv(1, bytes(2)))
+    with capture_logs() as logs:
+        await ingest.say((speaker.initiation() + termination) * 100)
+    events = [line["event"] for line in logs]
+    assert events.count("router named itself") == 1
+    assert events.count("router ends the connection") == 1
+
+
+class Ids:
+    """A registry without a database."""
+
+    def __init__(self) -> None:
+        self.bgp_ids: dict[str, str] = {}
+
+    async def router(self, _address: str) -> int:
+        return 1
+
+    def join(self, *_: object) -> None:
+        """Nobody asks."""
+
+    async def session(self, _: int, _peer: PeerHeader, *, is_inferred: bool) -> PeerSession:
+        return PeerSession(1, 1, is_inferred)
+
+    async def rib(self, peer: PeerSession, view: RibView, routes: NlriSet) -> None:
+        peer.add_rib(view, routes.family, Rib(1, has_path_ids=False))
+
+
+async def test_the_time_in_which_a_router_waits_for_us_is_not_taken_from_its_table() -> None:
+    now = 100.0
+    batcher = Batcher(rows=1, seconds=0.01, queue_batches=1, clock=lambda: now)
+    connection = RouterConnection(
+        "192.0.2.9",
+        connection_id=1,
+        registry=cast("Registry", Ids()),
+        batcher=batcher,
+        max_message=2**20,
+        now_us=lambda: time.time_ns() // 1000,
+        clock=lambda: now,
+        complete_seconds=600,
+    )
+
+    async def written() -> list[object]:
+        batch = await batcher.next()
+        assert batch is not None
+        batcher.written(batch)
+        return [*batch.before_routes, *batch.after_routes]
+
+    peer = speaker.Peer()
+    table = [speaker.announce(peer, f"10.{i}.0.0/16") for i in range(3)]
+    receiving = asyncio.create_task(connection.receive(speaker.peer_up(peer) + b"".join(table)))
+    changes = []
+    await asyncio.sleep(0)
+    while not receiving.done():
+        now += 1000
+        connection.expire()
+        changes += await written()
+        await asyncio.sleep(0)
+    now += 599
+    connection.expire()
+    changes += await written()
+    assert [type(one) for one in changes] == [RouterConnected, PeerCameUp]
+    now += 2
+    connection.expire()
+    assert [type(one) for one in await written()] == [TableComplete]
