@@ -120,7 +120,8 @@ def listen(host: str, port: int, *, variable: str, shared: bool = False) -> sock
 def bind(host: str, port: int, *, variable: str, shared: bool = False) -> socket.socket:
     """The same, but not listening yet."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     with _explained(listener, host, port, variable):
         if shared:

@@ -27,6 +27,16 @@ def test_the_second_of_two_that_listen_on_one_address_is_told_so_at_once() -> No
             listen("127.0.0.1", port, variable="OTHER_PORT")
 
 
+def test_what_is_accepted_is_told_to_be_tcp_so_that_answers_are_sent_at_once() -> None:
+    with (
+        closing(listen("127.0.0.1", 0, variable="PORT")) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
+
+
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_who_connects_before_the_server_runs_is_served_later(
     new_loop: type[asyncio.AbstractEventLoop],
