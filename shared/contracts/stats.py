@@ -68,8 +68,12 @@ class Totals(CountedRoutes):
     peers_down: int
     peers_lost: int
     routes: int | None = Field(description="All of `routes_by_family` together")
-    attribute_sets_estimate: int
-    history_events_estimate: int = Field(description="Announcements and withdrawals that are kept")
+    attribute_sets_estimate: int | None = Field(
+        description="Distinct sets of path attributes; null before the first ANALYZE"
+    )
+    history_events_estimate: int | None = Field(
+        description="Announcements and withdrawals that are kept; likewise"
+    )
 
 
 class Rates(BaseModel):

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 # The planner's own numbers, which ANALYZE keeps: -1 for a table that it has not seen.
-_ESTIMATE = """(SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::int8
+_ESTIMATE = """(SELECT sum(c.reltuples) FILTER (WHERE c.reltuples >= 0)::int8
                   FROM pg_class AS c WHERE {which})"""
-_PARTS = "c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'rib.{}'::regclass)"
+_EVENTS = """c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent IN
+                             ('rib.route_event'::regclass, 'rib.nlri_event'::regclass))"""
 
 _FACTS = f"""
 SELECT transaction_timestamp() AS now,
@@ -27,8 +28,7 @@ SELECT transaction_timestamp() AS now,
        p.*, h.history_at, h.current_at, h.batches_between,
        (SELECT complete FROM standby) AS lag_s,
        {_ESTIMATE.format(which="c.oid = 'rib.path_attributes'::regclass")} AS attribute_sets,
-       {_ESTIMATE.format(which=_PARTS.format("route_event"))}
-         + {_ESTIMATE.format(which=_PARTS.format("nlri_event"))} AS events
+       {_ESTIMATE.format(which=_EVENTS)} AS events
   FROM (SELECT count(*) AS peers, count(*) FILTER (WHERE state = 'up') AS peers_up,
                count(*) FILTER (WHERE state = 'down') AS peers_down,
                count(*) FILTER (WHERE state = 'lost') AS peers_lost FROM rib.peer) AS p,
