@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.upstreams import READING, Forward, Table, find
-from shared.web.problem import MEDIA_TYPE, Problem
+from shared.contracts.problem import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from shared import http
 from shared.contracts.envelope import Envelope
 from shared.contracts.inventory import PeerBody, RouterBody
+from shared.contracts.problem import MEDIA_TYPE, Problem
 from shared.contracts.routes import RouteBody
 from shared.errors import UserError
-from shared.web.problem import MEDIA_TYPE, Problem
 
 Parameters = Sequence[tuple[str, str]]
 Body = TypeVar("Body", bound=BaseModel)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from shared.contracts.problem import MEDIA_TYPE, ParameterFault, Problem
 from shared.errors import BgpilotError
 
 if TYPE_CHECKING:
@@ -22,28 +22,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
 _TYPES = "urn:bgpilot:problem:"
-
-
-class ParameterFault(BaseModel):
-    """What is wrong with one parameter, and a value that would do where there is one."""
-
-    parameter: str
-    detail: str
-    suggestion: str | None = None
-
-
-class Problem(BaseModel):
-    """RFC 9457 problem details, with the request id and the parameters at fault."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    request_id: str | None = None
-    errors: list[ParameterFault] = Field(default_factory=list)
 
 
 class ProblemError(BgpilotError):
