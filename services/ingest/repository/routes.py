@@ -38,14 +38,16 @@ _LOCK = "SELECT FROM rib.peer_rib WHERE rib_id = ANY ($1::int4[]) ORDER BY rib_i
 
 # plan: each route of the batch beside what is stored of it. `opens_change` is whether its first
 # event in the batch changed what is stored, `is_moved` whether later events changed it again. A
-# route that is new opens no change: a table that loads is no churn.
+# route that is new opens no change, also where a withdrawal of it came first: a table that loads is
+# no churn.
 _WRITE = """
 WITH plan AS MATERIALIZED (
     SELECT s.*, r.ctid AS stored, r.stored_session, r.was_live,
            coalesce(s.final_attr_id, r.attr_id) AS known_attr_id,
            r.ctid IS NOT NULL AND CASE WHEN s.opens_withdrawn THEN r.was_live
                ELSE NOT r.was_live OR r.attr_id IS DISTINCT FROM s.opening_attr_id {or_detail}
-               END AS opens_change
+               END AS opens_change,
+           (r.ctid IS NULL AND s.opens_withdrawn AND s.is_moved)::int4 AS is_new
       FROM (
         SELECT s.rib_id, s.session, s.{key}, rib.path_id_bits(s.path_id) AS path_id {stage_detail},
                b.valid_session, s.session < p.session AS is_late, s.attr_id IS NULL AS is_withdrawn,
@@ -94,12 +96,12 @@ WITH plan AS MATERIALIZED (
 ), churned AS MATERIALIZED (
     SELECT date_bin('{minutes} minutes', since, timestamptz 'epoch') AS bucket, since, rib_id,
            {key}, known_attr_id,
-           updates + (opens_change AND NOT opens_withdrawn)::int4 AS updates,
+           updates + (opens_change AND NOT opens_withdrawn)::int4 - is_new AS updates,
            withdrawals + (opens_change AND opens_withdrawn)::int4 AS withdrawals,
            path_changes
                + (opens_change AND was_live AND NOT opens_withdrawn)::int4 AS path_changes
       FROM plan
-     WHERE opens_change OR is_moved
+     WHERE opens_change OR updates + withdrawals > is_new
 ), {churn}
 SELECT count(*) FROM plan WHERE NOT is_late
 """
