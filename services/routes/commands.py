@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Command = Callable[..., None]
 
-_MATCHES = ("exact", "longest", "orlonger", "longer", "orshorter")
+_MATCHES = ("exact", "longest", "orlonger", "longer", "orshorter", "shorter")
 _STATES = ("current", "active", "withdrawn", "all")
 _RPKI = ("valid", "invalid", "not_found")
 
@@ -54,16 +54,25 @@ def _filters(command: Command) -> Command:
     return command
 
 
-def _output(command: Command) -> Command:
-    for option in (
-        click.option(
-            "--ndjson", "form", flag_value="ndjson", help="All there is, one JSON object a line."
-        ),
-        click.option("--json", "form", flag_value="json", help="The API's answer as it is."),
-        click.option("--limit", type=click.IntRange(min=1), help="How many at most."),
-    ):
-        command = option(command)
-    return command
+_RIB = click.option(
+    "--rib",
+    type=click.Choice(list(RIB_VIEWS.values())),
+    multiple=True,
+    metavar="VIEW",
+    help="Of this RIB: adj_in_pre, adj_in_post, adj_out_pre, adj_out_post or loc_rib.",
+)
+_FAMILY = click.option(
+    "--family",
+    type=click.Choice(list(FAMILIES.values())),
+    multiple=True,
+    metavar="NAME",
+    help="Of this family: ipv4_unicast, evpn, vpnv4 and so on.",
+)
+_LIMIT = click.option("--limit", type=click.IntRange(min=1), help="How many at most.")
+_JSON = click.option("--json", "form", flag_value="json", help="The API's answer as it is.")
+_NDJSON = click.option(
+    "--ndjson", "form", flag_value="ndjson", help="All there is, one JSON object a line."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +99,21 @@ _ROUTERS = _Question("/api/v1/routers", RoutesClient.routers, router_table, 1000
 @click.option("--match", type=click.Choice(_MATCHES), help="How PREFIX is matched.")
 @click.option("--state", type=click.Choice(_STATES), help="Active and stale ones by default.")
 @click.option("--timestamp", metavar="TIME", help="As it was then: ISO 8601, Unix seconds, or -1h.")
-@click.option(
-    "--rib",
-    type=click.Choice(list(RIB_VIEWS.values())),
-    multiple=True,
-    metavar="VIEW",
-    help="Of this RIB: adj_in_pre, adj_in_post, adj_out_pre, adj_out_post or loc_rib.",
-)
-@click.option(
-    "--family",
-    type=click.Choice(list(FAMILIES.values())),
-    multiple=True,
-    metavar="NAME",
-    help="Of this family: ipv4_unicast, evpn, vpnv4 and so on.",
-)
+@_RIB
+@_FAMILY
 @click.option("--rpki", type=click.Choice(_RPKI), multiple=True, help="RPKI state (RFC 6811).")
 @_filters
-@_output
+@_LIMIT
+@_JSON
+@_NDJSON
 def routes(*, limit: int | None, form: str | None, **filters: Any) -> None:  # noqa: ANN401 - click's values
     """Show routes to PREFIX, or to an address: the longest match of every peer.
 
     Without PREFIX, all that the options let through. An option given several times is met by any
     of its values; several options must all be met.
     """
+    if form == "ndjson" and limit is not None:
+        raise click.UsageError("--ndjson has all there is: leave out --limit")
     _run(_ROUTES, filters, limit, form)
 
 
@@ -120,14 +121,18 @@ def routes(*, limit: int | None, form: str | None, **filters: Any) -> None:  # n
 @click.option("--router", multiple=True, metavar="ID|ADDRESS", help="Of this router.")
 @click.option("--asn", multiple=True, metavar="ASN", help="In this AS.")
 @click.option("--state", type=click.Choice(get_args(PeerState)), multiple=True)
-@_output
+@_RIB
+@_FAMILY
+@_LIMIT
+@_JSON
 def peers(*, limit: int | None, form: str | None, **filters: Any) -> None:  # noqa: ANN401 - click's values
     """Show the BGP peers of the routers."""
     _run(_PEERS, filters, limit, form)
 
 
 @click.command()
-@_output
+@_LIMIT
+@_JSON
 def routers(*, limit: int | None, form: str | None) -> None:
     """Show the routers that speak BMP to us."""
     _run(_ROUTERS, {}, limit, form)
@@ -181,13 +186,12 @@ def _show(shown: Shown, envelope: Envelope[Any]) -> None:
     """The table goes to standard output, what is to be known about it to standard error."""
     for line in shown.lines:
         click.echo(line, color=True)
-    for warning in envelope.meta.warnings:
-        click.echo(f"warning: {warning}", err=True)
     for note in shown.notes:
         click.echo(note, err=True)
+    for warning in envelope.meta.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if envelope.meta.next_cursor is not None:
         click.echo(
-            f"there are more: these are the first {len(envelope.data)} (--limit, --ndjson)",
-            err=True,
+            f"there are more: these are the first {len(envelope.data)} (see --limit)", err=True
         )
     click.echo(freshness(envelope.meta.data_as_of), err=True)

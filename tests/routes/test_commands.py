@@ -11,12 +11,15 @@ from asyncio.subprocess import PIPE
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import click
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from services.routes import commands
 from services.routes.app import create_app
 from services.routes.settings import RoutesSettings
+from tests import world
 from tests.gateway.harness.serving import gateway, refusing, serving, speaking
 from tests.ingest import speaker
 
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 TRANSIT = speaker.Peer("192.0.2.1", 64501)
 CUSTOMER = speaker.Peer("192.0.2.2", 64502)
 FRESH = re.compile(r"data as of \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ, \d+s ago")
+
+
+NO_FILTERS = {"count", "cursor", "expand", "format", "limit"}
+"""Parameters of the API that say how to answer, and not what is asked."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ async def test_no_route_is_said_plainly_and_is_no_failure(url: str) -> None:
 async def test_a_limit_is_met_over_pages_and_more_is_said_to_be_there(url: str) -> None:
     ended = await bgpilot(url, "routes", "--limit", "2")
     assert len(ended.lines) == 3
-    assert "there are more: these are the first 2 (--limit, --ndjson)" in ended.err
+    assert "there are more: these are the first 2 (see --limit)" in ended.err
 
 
 async def test_json_is_the_answer_of_the_api_as_it_is(url: str) -> None:
@@ -189,6 +196,7 @@ async def test_what_the_api_refuses_is_one_sentence_and_1(url: str) -> None:
         ("routes", "10.0.0.0/8", "10.0.0.0/9"),
         ("peers", "--state", "dead"),
         ("routers", "--limit", "0"),
+        ("routes", "--ndjson", "--limit", "5"),
     ],
     ids=" ".join,
 )
@@ -257,3 +265,49 @@ async def test_a_reader_that_has_seen_enough_ends_it_quietly(url: str) -> None:
         env={**os.environ, "BGPILOT_URL": url},
     )
     assert await shell.communicate() == (b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("command", "path"), [(commands.routes, "/api/v1/routes"), (commands.peers, "/api/v1/peers")]
+)
+def test_every_filter_of_the_api_is_an_option_with_the_same_choices(
+    command: click.Command, path: str
+) -> None:
+    app = create_app(RoutesSettings(database_url=SecretStr("postgresql://127.0.0.1:1/none")))
+    asked = {one["name"]: one for one in app.openapi()["paths"][path]["get"]["parameters"]}
+    options = {str(option.name): option for option in command.params}
+    assert set(options) - {"form"} - NO_FILTERS == set(asked) - NO_FILTERS
+    for name, option in options.items():
+        choices = choices_of(asked.get(name, {}).get("schema", {}))
+        if choices:
+            assert isinstance(option.type, click.Choice)
+            assert set(option.type.choices) == choices
+
+
+def choices_of(schema: dict[str, Any]) -> set[str]:
+    """What an `enum` somewhere in the schema of a parameter allows."""
+    inner = [*schema.get("anyOf", []), *([schema["items"]] if "items" in schema else [])]
+    return set(schema.get("enum", [])).union(*map(choices_of, inner))
+
+
+async def test_every_family_and_every_state_has_its_line(empty: str, ingest: Ingest) -> None:
+    async with world.told_to(ingest):
+        everything = await bgpilot(empty, "routes", "--state", "all", "--limit", "1000")
+        evpn = await bgpilot(empty, "routes", "--mac", world.MOVED_MAC)
+        vpn = await bgpilot(empty, "routes", "--family", "vpnv4")
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{empty}/api/v1/routes?state=all&limit=1000")
+    assert len(everything.lines) == 1 + len(answer.json()["data"])
+    assert {line[0] for line in everything.lines[1:]} == {" ", "~", "-"}
+    assert re.search(rf"^\[2\] \S+ {world.MOVED_MAC}", evpn.lines[1])
+    assert re.search(r"^\S+:\d+ 10\.20\.0\.0/16 ", vpn.lines[1])
+
+
+async def test_a_moment_is_asked_about_with_timestamp(url: str) -> None:
+    before = await bgpilot(url, "routes", "10.1.0.0/16", "--timestamp", "2026-01-01T00:00:00Z")
+    assert (before.code, before.out) == (0, "")
+    assert before.err.startswith("no route\n")
+    assert len((await bgpilot(url, "routes", "10.1.0.0/16", "--timestamp", "-0s")).lines) == 3
+    wrong = await bgpilot(url, "routes", "--timestamp", "yesterday")
+    assert wrong.code == 1
+    assert wrong.err.startswith("bgpilot: timestamp: ")
