@@ -45,8 +45,8 @@ class Server:
     async def websocket(self, path: str = "/v1/ws/?client=test") -> AsyncIterator[Listener]:
         """A subscriber of nothing yet."""
         url = f"ws://127.0.0.1:{self.port}{path}"
-        async with connect(url, proxy=None, max_size=None) as socket:
-            yield Listener(socket)
+        async with connect(url, proxy=None, max_size=None) as connection:
+            yield Listener(connection)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -71,8 +71,8 @@ class Server:
 class Listener:
     """Speaks RIS Live over a WebSocket."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
+    def __init__(self, connection: ClientConnection) -> None:
+        self.socket = connection
 
     async def say(self, kind: str, data: Any = None) -> None:
         """Sends a message."""

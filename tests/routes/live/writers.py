@@ -30,12 +30,14 @@ ON CONFLICT (writer_id, stage) DO UPDATE
 
 
 class Writer:
-    """One writer with a router of its own. It withdraws prefixes, each another."""
+    """One writer with a router of its own. It withdraws prefixes, or announces them, none twice."""
 
     def __init__(self, number: int, rib_id: int) -> None:
         self.number = number
         self.rib_id = rib_id
         self.seq = number << 40
+        self.attr_id: int | None = None
+        """Of what it announces; None: it withdraws."""
         self.written: list[str] = []
         """What is committed, in its order."""
 
@@ -51,15 +53,26 @@ class Writer:
                 count = len(self.written) + len(prefixes)
                 prefixes.append(f"{self.number}.{count >> 16}.{count >> 8 & 255}.{count & 255}/32")
                 time = at + timedelta(microseconds=number)
-                rows.append((self.seq, time, self.rib_id, 1, prefixes[-1]))
+                rows.append((self.seq, time, self.rib_id, 1, prefixes[-1], self.attr_id))
         async with conn.transaction():
             await conn.executemany(
-                "INSERT INTO rib.route_event (seq, time, rib_id, session, prefix)"
-                " VALUES ($1, $2, $3, $4, $5::text::cidr)",
+                "INSERT INTO rib.route_event (seq, time, rib_id, session, prefix, attr_id)"
+                " VALUES ($1, $2, $3, $4, $5::text::cidr, $6)",
                 rows,
             )
             await conn.execute(_PROGRESS, self.number, self.seq, len(rows))
         self.written += prefixes
+
+
+async def announce_much(conn: Conn, one: Writer) -> None:
+    """Lets it announce with so many communities that a message has about 6 kB."""
+    one.attr_id = 1
+    await conn.execute(
+        "INSERT INTO rib.path_attributes"
+        " (attr_id, last_used, atomic_aggregate, next_hop, as_path, communities)"
+        " VALUES (1, now(), false, '192.0.2.1', '{64501}', $1)",
+        [0xFFFFFFFF - number for number in range(500)],
+    )
 
 
 async def writer(conn: Conn, number: int) -> Writer:
