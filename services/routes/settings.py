@@ -49,7 +49,7 @@ class RoutesSettings(DatabaseSettings, LogSettings):
     routes_live_subscribers_per_caller: int = Field(default=1_000, ge=1, le=100_000)
     routes_live_prefixes: int = Field(default=10_000, ge=1, le=1_000_000)
     """Subscriptions of one subscriber, each prefix counted."""
-    routes_live_queue_messages: int = Field(default=10_000, ge=100, le=1_000_000)
+    routes_live_queue_messages: int = Field(default=10_000, ge=1_000, le=1_000_000)
     """Messages that may wait for one subscriber before it is cut off."""
     routes_live_poll_seconds: float = Field(default=0.1, gt=0, le=10)
     """How long the history is let alone between two looks, while somebody listens."""
