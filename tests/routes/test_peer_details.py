@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
 
 from services.routes.answering.counting import RouteCounter
 from tests.ingest import speaker, speaker_mp
@@ -237,3 +242,47 @@ async def test_statistics_have_the_words_of_the_rfc(api: Api, ingest: Ingest) ->
     assert (await api.refused("/peers/9/statistics"))["status"] == 404
     assert (await api.refused("/peers/9/events"))["status"] == 404
     assert (await api.refused("/routers/9/events"))["status"] == 404
+
+
+async def test_statistics_are_paged_by_type_and_family(api: Api, ingest: Ingest) -> None:
+    values = [(7, gauge(1)), (9, gauge(2, 0x0101)), (9, gauge(3, IPV6_UNICAST)), (14, gauge(4))]
+    await ingest.say(speaker.peer_up(TRANSIT) + report(TRANSIT, *values))
+    found: list[int] = []
+    cursor: dict[str, str] = {}
+    for _ in values:
+        page = await api.get("/peers/1/statistics", limit=1, **cursor)
+        found += [one["value"] for one in page["data"]]
+        cursor = {"cursor": page["meta"]["next_cursor"]}
+    assert found == [1, 2, 3, 4]
+    assert page["meta"]["next_cursor"] is None
+    assert (await api.refused("/peers/1/statistics", cursor="WzFd"))["status"] == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [("/routers", 1), ("/peers", 2), ("/routers/1/events", 5), ("/peers/1/statistics", 1)],
+)
+async def test_lists_come_as_lines_too(api: Api, ingest: Ingest, path: str, rows: int) -> None:
+    await ingest.say(
+        speaker.initiation("edge, 1"),
+        speaker.peer_up(TRANSIT) + speaker.peer_up(CUSTOMER),
+        report(TRANSIT, (7, gauge(1))) + speaker.end_of_rib(TRANSIT),
+    )
+    body = await api.get(path)
+    lines = await api.client.get(f"/api/v1{path}?format=ndjson")
+    assert lines.headers["content-type"].startswith("application/x-ndjson")
+    items = [orjson.loads(line) for line in lines.text.splitlines()]
+    assert len(items) == rows
+    assert [item.keys() for item in items] == [item.keys() for item in body["data"]]
+    table = await api.client.get(f"/api/v1{path}", headers={"Accept": "text/csv"})
+    read = list(csv.DictReader(io.StringIO(table.text)))
+    assert [list(row) for row in read] == [list(item) for item in body["data"]]
+    for row, item in zip(read, body["data"], strict=True):
+        assert row.get("name", "edge, 1") in {"edge, 1", item.get("name")}
+        nested = [name for name, value in item.items() if isinstance(value, dict) and value]
+        assert all(orjson.loads(row[name]).keys() == item[name].keys() for name in nested)
+    assert (await api.refused(path, format="csv", cursor="1"))["status"] == 422
+
+
+async def test_a_stream_of_what_is_not_there_is_a_problem(api: Api) -> None:
+    assert (await api.refused("/peers/9/events", format="ndjson"))["status"] == 404

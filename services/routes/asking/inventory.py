@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from services.routes.asking import values
+from services.routes.asking.cursors import is_within, not_a_cursor, pack, unpack
 from services.routes.asking.words import ASN, ROUTER, split, texts
 from shared.contracts.inventory import PeerState, RouterState
 from shared.contracts.vocabulary import FAMILIES, RIB_VIEWS
@@ -36,6 +37,15 @@ class PeerFilter:
     views: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class StatisticKey:
+    """The place of a statistic among those of a peer."""
+
+    type: int = -1
+    family: int = -1
+    """-1: of no family, which is the first."""
+
+
 def router_filter(
     *, state: Annotated[list[RouterState], Query(default_factory=list)]
 ) -> RouterFilter:
@@ -60,3 +70,20 @@ def peer_filter(
     )
     split("router", router, asked.router_ids, asked.router_addresses)
     return asked
+
+
+def write_statistic_cursor(key: StatisticKey) -> str:
+    """An opaque text for the place where a page ended."""
+    return pack([key.type, key.family])
+
+
+def read_statistic_cursor(cursor: str | None) -> StatisticKey:
+    """The place that `write_statistic_cursor` wrote; the first place without a cursor."""
+    if cursor is None:
+        return StatisticKey()
+    match unpack(cursor):
+        case [kind, family] if is_within(kind, -1, values.ID_MAX) and is_within(
+            family, -1, values.ID_MAX
+        ):
+            return StatisticKey(kind, family)
+    raise not_a_cursor()

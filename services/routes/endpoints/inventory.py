@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.routes.answering.counting import Known, RouteCounter
 from services.routes.answering.inventory import event_body, peer_body, router_body, statistic_body
-from services.routes.answering.pages import Cursor, Limit, link_next, page_meta
+from services.routes.answering.listings import Page, answer_list
+from services.routes.answering.pages import Cursor, Limit, page_meta
 from services.routes.answering.reading import reading
 from services.routes.answering.route_answers import Question
 from services.routes.answering.streams import STREAMED
@@ -27,8 +28,11 @@ from services.routes.asking.events import (
 from services.routes.asking.inventory import (
     PeerFilter,
     RouterFilter,
+    StatisticKey,
     peer_filter,
+    read_statistic_cursor,
     router_filter,
+    write_statistic_cursor,
 )
 from services.routes.asking.routes import RouteFilter, route_filter
 from services.routes.asking.values import read_id
@@ -58,28 +62,30 @@ api = APIRouter(prefix="/api/v1", tags=["inventory"], dependencies=[Depends(know
 Events = Annotated[EventFilter, Depends(event_filter)]
 
 
-@api.get("/routers", summary="Routers that speak BMP to us")
+@api.get(
+    "/routers",
+    summary="Routers that speak BMP to us",
+    response_model=Envelope[list[RouterBody]],
+    responses=STREAMED,
+)
 async def list_routers(
     request: Request,
-    response: Response,
     *,
     query: Annotated[RouterFilter, Depends(router_filter)],
+    form: AnswerFormat,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Envelope[list[RouterBody]]:
+) -> Response:
     """Every router ever seen, in the order of its id, with its state, peers and routes."""
-    started = time.perf_counter()
-    async with reading(request) as conn:
-        rows = await inventory.routers(
-            conn, query, after_id=read_id_cursor(cursor), limit=limit + 1
-        )
+
+    async def read(conn: AsyncConnection, cursor: str | None, limit: int) -> Page:
+        after = read_id_cursor(cursor)
+        rows = await inventory.routers(conn, query, after_id=after, limit=limit + 1)
         data, known = await _routers(conn, request, rows[:limit])
-        as_of = await freshness.data_as_of(conn)
-    following = str(data[-1].id) if len(rows) > limit else None
-    meta = page_meta(started, len(data), as_asked(query) | {"limit": limit}, as_of, following)
-    meta.warnings = known.warnings()
-    link_next(request, response, meta)
-    return Envelope(data=data, meta=meta)
+        return Page(data, _next(rows, limit, "router_id"), known.warnings())
+
+    told = as_asked(query)
+    return await answer_list(request, form, RouterBody, read, told=told, limit=limit, cursor=cursor)
 
 
 @api.get("/routers/{router_id}", summary="One router")
@@ -94,45 +100,56 @@ async def show_router(request: Request, router_id: int) -> Envelope[RouterBody]:
     return Envelope(data=data[0], meta=meta)
 
 
-@api.get("/routers/{router_id}/events", summary="What happened to a router's peers")
+@api.get(
+    "/routers/{router_id}/events",
+    summary="What happened to a router's peers",
+    response_model=Envelope[list[PeerEvent]],
+    responses=STREAMED,
+)
 async def list_router_events(
     request: Request,
-    response: Response,
     router_id: int,
     *,
     query: Events,
+    form: AnswerFormat,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Envelope[list[PeerEvent]]:
+) -> Response:
     """The newest first. When its BMP connection ends, each of its peers is `lost`."""
     query.router_id = read_id(router_id)
-    started = time.perf_counter()
-    async with reading(request) as conn:
+
+    async def read(conn: AsyncConnection, cursor: str | None, limit: int) -> Page:
         await _router(conn, router_id)
-        rows, as_of = await _events(conn, query, cursor, limit)
-    return _event_page(request, response, query, rows, limit, (started, as_of))
+        return await _events(conn, query, cursor, limit)
+
+    told = as_asked(query)
+    return await answer_list(request, form, PeerEvent, read, told=told, limit=limit, cursor=cursor)
 
 
-@api.get("/peers", summary="BGP peers of the routers")
+@api.get(
+    "/peers",
+    summary="BGP peers of the routers",
+    response_model=Envelope[list[PeerBody]],
+    responses=STREAMED,
+)
 async def list_peers(
     request: Request,
-    response: Response,
     *,
     query: Annotated[PeerFilter, Depends(peer_filter)],
+    form: AnswerFormat,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Envelope[list[PeerBody]]:
+) -> Response:
     """Peers as their routers report them (RFC 7854 4.10), in the order of their ids."""
-    started = time.perf_counter()
-    async with reading(request) as conn:
-        rows = await inventory.peers(conn, query, after_id=read_id_cursor(cursor), limit=limit + 1)
+
+    async def read(conn: AsyncConnection, cursor: str | None, limit: int) -> Page:
+        after = read_id_cursor(cursor)
+        rows = await inventory.peers(conn, query, after_id=after, limit=limit + 1)
         data, known = await _peers(conn, request, rows[:limit])
-        as_of = await freshness.data_as_of(conn)
-    following = str(data[-1].id) if len(rows) > limit else None
-    meta = page_meta(started, len(data), as_asked(query) | {"limit": limit}, as_of, following)
-    meta.warnings = known.warnings()
-    link_next(request, response, meta)
-    return Envelope(data=data, meta=meta)
+        return Page(data, _next(rows, limit, "peer_id"), known.warnings())
+
+    told = as_asked(query)
+    return await answer_list(request, form, PeerBody, read, told=told, limit=limit, cursor=cursor)
 
 
 @api.get("/peers/{peer_id}", summary="One peer")
@@ -147,35 +164,60 @@ async def show_peer(request: Request, peer_id: int) -> Envelope[PeerBody]:
     return Envelope(data=data[0], meta=meta)
 
 
-@api.get("/peers/{peer_id}/events", summary="What happened to a peer")
+@api.get(
+    "/peers/{peer_id}/events",
+    summary="What happened to a peer",
+    response_model=Envelope[list[PeerEvent]],
+    responses=STREAMED,
+)
 async def list_peer_events(
     request: Request,
-    response: Response,
     peer_id: int,
     *,
     query: Events,
+    form: AnswerFormat,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Envelope[list[PeerEvent]]:
+) -> Response:
     """The newest first."""
     query.peer_id = read_id(peer_id)
-    started = time.perf_counter()
-    async with reading(request) as conn:
+
+    async def read(conn: AsyncConnection, cursor: str | None, limit: int) -> Page:
         await _peer(conn, peer_id)
-        rows, as_of = await _events(conn, query, cursor, limit)
-    return _event_page(request, response, query, rows, limit, (started, as_of))
+        return await _events(conn, query, cursor, limit)
+
+    told = as_asked(query)
+    return await answer_list(request, form, PeerEvent, read, told=told, limit=limit, cursor=cursor)
 
 
-@api.get("/peers/{peer_id}/statistics", summary="What a router counts of a peer")
-async def list_statistics(request: Request, peer_id: int) -> Envelope[list[Statistic]]:
+@api.get(
+    "/peers/{peer_id}/statistics",
+    summary="What a router counts of a peer",
+    response_model=Envelope[list[Statistic]],
+    responses=STREAMED,
+)
+async def list_statistics(
+    request: Request,
+    peer_id: int,
+    *,
+    form: AnswerFormat,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
     """The last value of each statistic of its reports (RFC 7854 4.8, RFC 8671 6.2, RFC 9972 3)."""
-    started = time.perf_counter()
-    async with reading(request) as conn:
+
+    async def read(conn: AsyncConnection, cursor: str | None, limit: int) -> Page:
         await _peer(conn, peer_id)
-        rows = await inventory.statistics(conn, peer_id)
-        as_of = await freshness.data_as_of(conn)
-    data = [statistic_body(row) for row in rows]
-    return Envelope(data=data, meta=page_meta(started, len(data), {}, as_of))
+        after = read_statistic_cursor(cursor)
+        rows = await inventory.statistics(conn, peer_id, after=after, limit=limit + 1)
+        following = None
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            family = -1 if last["family"] is None else last["family"]
+            following = write_statistic_cursor(StatisticKey(last["type"], family))
+        return Page([statistic_body(row) for row in rows[:limit]], following)
+
+    return await answer_list(request, form, Statistic, read, told={}, limit=limit, cursor=cursor)
 
 
 @api.get(
@@ -251,29 +293,19 @@ async def _peer(conn: AsyncConnection, peer_id: int) -> RowMapping:
 
 async def _events(
     conn: AsyncConnection, query: EventFilter, cursor: str | None, limit: int
-) -> tuple[Sequence[RowMapping], datetime | None]:
+) -> Page:
     after = None if cursor is None else read_event_cursor(cursor)
     rows = await events.peer_events(conn, query, after=after, limit=limit + 1)
-    return rows, await freshness.data_as_of(conn)
-
-
-def _event_page(
-    request: Request,
-    response: Response,
-    query: EventFilter,
-    rows: Sequence[RowMapping],
-    limit: int,
-    timing: tuple[float, datetime | None],
-) -> Envelope[list[PeerEvent]]:
     following = None
     if len(rows) > limit:
         last = rows[limit - 1]
         following = write_event_cursor(EventKey(last["time"], last["seq"], last["peer_id"]))
-    data = [event_body(row) for row in rows[:limit]]
-    started, as_of = timing
-    meta = page_meta(started, len(data), as_asked(query) | {"limit": limit}, as_of, following)
-    link_next(request, response, meta)
-    return Envelope(data=data, meta=meta)
+    return Page([event_body(row) for row in rows[:limit]], following)
+
+
+def _next(rows: Sequence[RowMapping], limit: int, column: str) -> str | None:
+    """The cursor of the next page of things with ids, of which one more than `limit` was read."""
+    return str(rows[limit - 1][column]) if len(rows) > limit else None
 
 
 def _by(column: str, rows: Iterable[RowMapping]) -> dict[int, list[RowMapping]]:

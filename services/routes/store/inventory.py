@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from services.routes.asking.inventory import PeerFilter, RouterFilter
+    from services.routes.asking.inventory import PeerFilter, RouterFilter, StatisticKey
     from services.routes.store.conditions import Alternatives
 
 _ROUTERS = """
@@ -45,6 +45,14 @@ SELECT peer_id, sum(updates + withdrawals)::int8 AS updates, max(last_change) AS
   FROM rib.churn_peer
  WHERE bucket > transaction_timestamp() - interval '1 hour' AND peer_id = ANY (:peers)
  GROUP BY peer_id
+"""
+
+_STATISTICS = """
+SELECT type, family, value::text AS value, at
+  FROM rib.peer_statistic
+ WHERE peer_id = :peer_id AND (type, coalesce(family, -1)) > (:type, :family)
+ ORDER BY type, coalesce(family, -1)
+ LIMIT :limit
 """
 
 
@@ -118,13 +126,9 @@ async def churn_of_last_hour(
     return {row["peer_id"]: row for row in result.mappings()}
 
 
-async def statistics(conn: AsyncConnection, peer_id: int) -> Sequence[RowMapping]:
-    """The last value of each statistic of a peer."""
-    result = await conn.execute(
-        text(
-            "SELECT type, family, value::text AS value, at FROM rib.peer_statistic "
-            "WHERE peer_id = :peer_id ORDER BY type, family NULLS FIRST"
-        ),
-        {"peer_id": peer_id},
-    )
-    return result.mappings().all()
+async def statistics(
+    conn: AsyncConnection, peer_id: int, *, after: StatisticKey, limit: int
+) -> Sequence[RowMapping]:
+    """The last value of each statistic of a peer, by type and family."""
+    values = {"peer_id": peer_id, "type": after.type, "family": after.family, "limit": limit}
+    return (await conn.execute(text(_STATISTICS), values)).mappings().all()
