@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from schemathesis import openapi
+from schemathesis import APIOperation, openapi
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-EXAMPLES = int(os.environ.get("BGPILOT_API_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("BGPILOT_API_EXAMPLES", "20"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -43,9 +43,19 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
-DESCRIPTION = openapi.from_dict(
-    create_app(RoutesSettings(_env_file=None, database_url=SecretStr("postgresql://x"))).openapi()
-).exclude(path="/api/v1/stream")  # has no end
+DOCUMENT = create_app(
+    RoutesSettings(_env_file=None, database_url=SecretStr("postgresql://x"))
+).openapi()
+DESCRIPTION = openapi.from_dict(DOCUMENT).exclude(path="/api/v1/stream")  # has no end
+OPERATIONS: list[APIOperation] = [each.ok() for each in DESCRIPTION.get_all_operations()]
+
+fuzzing = settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 PREFIXES = [
     *("203.0.113.0/24", "203.0.113.7", "10.0.0.0/8", "10.1.2.3", "0.0.0.0/0", "10.20.0.0/16"),
@@ -78,29 +88,39 @@ LIKELY: dict[str, list[Any]] = {
 }
 
 
-def likely(values: dict[str, Any] | None) -> SearchStrategy[dict[str, Any] | None]:
-    """The same parameters, some of them with values that lead somewhere."""
-    if not values:
-        return st.just(values)
-    drawn = {
-        name: st.just(value) | st.sampled_from(LIKELY[name]) if name in LIKELY else st.just(value)
-        for name, value in values.items()
-    }
-    return st.fixed_dictionaries(drawn)
+def parameters(operation: APIOperation) -> list[dict[str, Any]]:
+    """The operation's own in the description."""
+    found: list[dict[str, Any]] = DOCUMENT["paths"][operation.path]["get"].get("parameters", [])
+    return [each for each in found if each["in"] in {"path", "query"} and each["name"] != "cursor"]
 
 
-@DESCRIPTION.hook
-def flatmap_query(
-    _: schemathesis.HookContext, query: dict[str, Any] | None
-) -> SearchStrategy[dict[str, Any] | None]:
-    return likely(query)
+def words(schema: dict[str, Any]) -> Iterator[Any]:
+    """Values that the description itself names for a parameter."""
+    yield from schema.get("enum", [])
+    yield from (schema[key] for key in ("const", "minimum", "maximum") if key in schema)
+    for below in [schema.get("items", {}), *schema.get("anyOf", [])]:
+        yield from words(below) if below else ()
 
 
-@DESCRIPTION.hook
-def flatmap_path_parameters(
-    _: schemathesis.HookContext, path_parameters: dict[str, Any] | None
-) -> SearchStrategy[dict[str, Any] | None]:
-    return likely(path_parameters)
+def values(parameter: dict[str, Any]) -> SearchStrategy[Any]:
+    known = [*LIKELY.get(parameter["name"], []), *words(parameter["schema"])] or ["1"]
+    one = st.sampled_from(known)
+    schema = parameter["schema"]
+    is_list = any(each.get("type") == "array" for each in [schema, *schema.get("anyOf", [])])
+    return st.lists(one, min_size=1, max_size=2, unique=True) if is_list else one
+
+
+@st.composite
+def questions(draw: st.DrawFn, operation: APIOperation) -> dict[str, dict[str, Any]]:
+    """A question that leads somewhere in most cases: a few parameters, with likely values."""
+    everything = parameters(operation)
+    needed = [each for each in everything if each.get("required")]
+    others = [each for each in everything if not each.get("required")]
+    few = draw(st.lists(st.sampled_from(others), max_size=3, unique_by=id)) if others else []
+    asked: dict[str, dict[str, Any]] = {"path": {}, "query": {}}
+    for each in [*needed, *few]:
+        asked[each["in"]][each["name"]] = draw(values(each))
+    return asked
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +131,32 @@ def stack(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.mark.timeout(60 + 10 * EXAMPLES)
 @DESCRIPTION.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-def test_every_answer_is_as_described(case: schemathesis.Case, stack: Whole) -> None:
+@fuzzing
+def test_whatever_is_asked_is_answered_as_described(case: schemathesis.Case, stack: Whole) -> None:
     case.call_and_validate(base_url=stack.routes, checks=CHECKS, timeout=20)
+
+
+@pytest.mark.timeout(60 + 10 * EXAMPLES)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.path)
+def test_what_people_ask_is_answered_as_described_page_by_page(
+    operation: APIOperation, stack: Whole
+) -> None:
+    found = 0
+
+    @fuzzing
+    @given(questions(operation))
+    def ask(asked: dict[str, dict[str, Any]]) -> None:
+        nonlocal found
+        cursor: dict[str, str] | None = {}
+        for _ in range(3):
+            if cursor is None:
+                break
+            case = operation.Case(path_parameters=asked["path"], query=asked["query"] | cursor)
+            answer = case.call_and_validate(base_url=stack.routes, checks=CHECKS, timeout=20)
+            body = answer.json() if answer.headers["content-type"][0] == "application/json" else {}
+            found += bool(body.get("data"))
+            following = body.get("meta", {}).get("next_cursor")
+            cursor = following and {"cursor": following}
+
+    ask()
+    assert found, "no question was answered with anything"
