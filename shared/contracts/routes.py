@@ -97,8 +97,6 @@ class RouteBody(_Body):
     """With `expand=asn_names`: names of the ASes of the path, by number."""
     community_texts: dict[str, str] | None = None
     """With `expand=communities`: what communities of any kind mean, where that is known."""
-    flaps_24h: int | None = None
-    """With `expand=flaps`: how often it was withdrawn within the last 24 hours."""
     age_s: float
     """Seconds since `last_updated`."""
 
@@ -110,7 +108,7 @@ class RoutesOfPrefix(_Body):
     """The prefix that was asked for; for an address, the longest that any peer has."""
     routes: list[RouteBody]
     more_specifics_count: int
-    """Prefixes inside; 10,000 where there are more."""
+    """Prefixes inside; 1,000 where there are more."""
     less_specifics: list[RouteBody] | None = None
     """With `include=lessSpecifics`, the longest last."""
     more_specifics: list[RouteBody] | None = None
