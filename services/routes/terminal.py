@@ -105,6 +105,10 @@ def _total(widths: list[int], shown: list[int]) -> int:
 def _cut(text: str, width: int) -> str:
     if len(text) <= width:
         return text
+    head, _, last = text.rpartition(" ")
+    room = width - len(" … ") - len(last)
+    if room > 0 and (start := f"{head} "[: room + 1].rpartition(" ")[0]):
+        return f"{start} … {last}"
     kept = width - 1
     return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
 
