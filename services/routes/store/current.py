@@ -87,12 +87,13 @@ class Statement:
 
     table: Table
     asked: RouteFilter
-    moment: datetime | None
     values: dict[str, Any] = field(default_factory=dict)
     conditions: list[str] = field(default_factory=list)
     after: str = "true"
     """Where a piece of the answer begins, which must not change what the longest match is."""
     joins_attributes: bool = False
+    source: str = ""
+    """What stands in the place of the table; nothing: the table itself."""
 
     def bind(self, **values: Any) -> None:  # noqa: ANN401 - of any column
         """Adds values that conditions name."""
@@ -101,7 +102,7 @@ class Statement:
     def sql(self, columns: str | None = None) -> str:
         """SELECT without order and limit; the rows are `r`, their attributes `a`."""
         selected = columns or _COLUMNS[self.table]
-        source = route_at(self.table) if self.moment is not None else f"rib.{self.table}"
+        source = self.source or f"rib.{self.table}"
         where = " AND ".join(self.conditions)
         if self.asked.is_longest:
             source = _LONGEST[self.table].format(f"{source} AS r {self._joins} WHERE {where}")
@@ -125,9 +126,10 @@ def statement(
     with_attributes: bool = True,
 ) -> Statement:
     """The question as it is put to this table; `with_attributes`: what it asks of these too."""
-    made = Statement(table, asked, moment)
+    made = Statement(table, asked)
     made.bind(sessions=sessions_that_count(ribs, asked.state))
     if moment is not None:
+        made.source = route_at(table)
         made.bind(moment=moment)
     made.conditions.append(_IN_STATE[asked.state])
     prefix = "r.prefix" if table == "route" else "n.prefix"

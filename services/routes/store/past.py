@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from services.routes.store.driver import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,43 +39,68 @@ AND CASE WHEN r.is_withdrawn THEN r.last_changed > r.last_confirmed
 # (RFC 4271 4.3).
 _NEWEST = "ORDER BY e.session DESC, e.seq DESC, e.attr_id IS NULL"
 
-# `was_live`: whether an event found its route there, that is, whether the one before announced it
-# and its session was not over by then.
-_ROUTE_AT = """
-(SELECT r.{key}, r.rib_id, r.path_id, r.first_seen, was.*
-   FROM rib.{route} AS r
-  CROSS JOIN LATERAL (
-    SELECT r.attr_id, r.session, r.is_withdrawn, r.last_changed, r.last_confirmed {row_detail}
-     WHERE {untouched}
-    UNION ALL
-    SELECT (array_agg(e.attr_id {newest}) FILTER (WHERE e.attr_id IS NOT NULL))[1],
-           (array_agg(e.session {newest}))[1],
-           (array_agg(e.attr_id IS NULL {newest}))[1],
-           max(e.time) FILTER (WHERE CASE WHEN e.attr_id IS NULL THEN e.was_live
-                                          ELSE NOT e.was_live OR e.is_other END),
-           max(e.time) FILTER (WHERE e.attr_id IS NOT NULL) {last_detail}
+# What a row says of its route, where nothing has touched it since.
+_AS_IT_IS = """
+SELECT r.attr_id, r.session, r.is_withdrawn, r.last_changed, r.last_confirmed {row_detail}
+ WHERE {untouched}
+"""
+# What the events of a route say of it. `was_live`: whether an event found its route there, that
+# is, whether the one before announced it and its session was not over by then.
+_AS_EVENTS_SAY = """
+SELECT (array_agg(e.attr_id {newest}) FILTER (WHERE e.attr_id IS NOT NULL))[1],
+       (array_agg(e.session {newest}))[1],
+       (array_agg(e.attr_id IS NULL {newest}))[1],
+       max(e.time) FILTER (WHERE CASE WHEN e.attr_id IS NULL THEN e.was_live
+                                      ELSE NOT e.was_live OR e.is_other END),
+       max(e.time) FILTER (WHERE e.attr_id IS NOT NULL) {last_detail}
+  FROM (
+    SELECT e.*, e.before_attr_id IS NOT NULL AND CASE
+             WHEN e.before_session < e.session THEN NOT EXISTS (
+               SELECT FROM rib.sweep AS s JOIN rib.peer_rib AS b USING (peer_id)
+                WHERE b.rib_id = r.rib_id AND s.session > e.before_session AND s.time <= e.time
+                  AND (s.family IS NULL OR s.family = b.family AND s.view = b.view))
+             ELSE true END AS was_live,
+           e.before_attr_id IS DISTINCT FROM e.attr_id {or_detail} AS is_other
       FROM (
-        SELECT e.*, e.before_attr_id IS NOT NULL AND CASE
-                 WHEN e.before_session < e.session THEN NOT EXISTS (
-                   SELECT FROM rib.sweep AS s JOIN rib.peer_rib AS b USING (peer_id)
-                    WHERE b.rib_id = r.rib_id AND s.session > e.before_session AND s.time <= e.time
-                      AND (s.family IS NULL OR s.family = b.family AND s.view = b.view))
-                 ELSE true END AS was_live,
-               e.before_attr_id IS DISTINCT FROM e.attr_id {or_detail} AS is_other
-          FROM (
-            SELECT e.seq, e.time, e.session, e.attr_id, lag(e.attr_id) OVER said AS before_attr_id,
-                   lag(e.session) OVER said AS before_session {event_detail}
-              FROM rib.{event} AS e
-             WHERE e.{key} = r.{key} AND e.rib_id = r.rib_id
-               AND rib.path_id_bits(e.path_id) = r.path_id
-               AND e.time BETWEEN r.first_seen AND CAST(:moment AS timestamptz)
-            WINDOW said AS (ORDER BY e.session, e.seq, e.attr_id IS NOT NULL)
-          ) AS e
+        SELECT e.seq, e.time, e.session, e.attr_id, lag(e.attr_id) OVER said AS before_attr_id,
+               lag(e.session) OVER said AS before_session {event_detail}
+          FROM rib.{event} AS e
+         WHERE e.{key} = r.{key} AND e.rib_id = r.rib_id
+           AND rib.path_id_bits(e.path_id) = r.path_id
+           AND e.time BETWEEN r.first_seen AND CAST(:moment AS timestamptz)
+        WINDOW said AS (ORDER BY e.session, e.seq, e.attr_id IS NOT NULL)
       ) AS e
-     WHERE NOT ({untouched})
-    HAVING count(e.attr_id) > 0
-  ) AS was
+  ) AS e
+ WHERE NOT ({untouched}) {and_needed}
+HAVING count(e.attr_id) > 0
+"""
+_ROUTE_AT = f"""
+(SELECT r.{{key}}, r.rib_id, r.path_id, r.first_seen, was.*
+   FROM rib.{{route}} AS r
+  CROSS JOIN LATERAL ({_AS_IT_IS} UNION ALL {_AS_EVENTS_SAY}) AS was
   WHERE r.first_seen <= CAST(:moment AS timestamptz))
+"""
+
+# Where most routes were touched, as after a reset of their peer, it is quicker to read all events
+# once: of a route that has a single one until the moment, that says it all.
+_ROUTES_AT = f"""
+(SELECT r.prefix, r.rib_id, r.path_id, r.first_seen, was.*
+   FROM rib.route AS r
+   LEFT JOIN (
+     SELECT e.prefix, e.rib_id, rib.path_id_bits(e.path_id) AS path_id, count(*) AS events,
+            max(e.attr_id) AS attr_id, max(e.session) AS session, max(e.time) AS time
+       FROM rib.route_event AS e
+      WHERE e.rib_id = ANY (CAST(:ribs_then AS int4[])) AND e.time <= CAST(:moment AS timestamptz)
+      GROUP BY 1, 2, 3) AS said USING (prefix, rib_id, path_id)
+  CROSS JOIN LATERAL (
+    {_AS_IT_IS}
+    UNION ALL
+    SELECT said.attr_id, said.session, false, said.time, said.time
+     WHERE NOT ({{untouched}}) AND said.events = 1 AND said.attr_id IS NOT NULL
+    UNION ALL
+    {_AS_EVENTS_SAY}) AS was
+  WHERE r.first_seen <= CAST(:moment AS timestamptz)
+    AND r.rib_id = ANY (CAST(:ribs_then AS int4[])))
 """
 _DETAIL = {
     "row_detail": ", r.detail",
@@ -84,20 +109,43 @@ _DETAIL = {
     "or_detail": "OR e.before_detail IS DISTINCT FROM e.detail",
     "event_detail": ", e.detail, lag(e.detail) OVER said AS before_detail",
 }
-_SHARED = {"untouched": _UNTOUCHED, "newest": _NEWEST}
+_SHARED = {"untouched": _UNTOUCHED, "newest": _NEWEST, "and_needed": ""}
+_PREFIX = {"event": "route_event", "key": "prefix", **_SHARED, **dict.fromkeys(_DETAIL, "")}
+_NLRI = {"event": "nlri_event", "key": "nlri_id", **_SHARED, **_DETAIL}
 _TABLES_AT = {
-    "route": _ROUTE_AT.format(
-        route="route", event="route_event", key="prefix", **_SHARED, **dict.fromkeys(_DETAIL, "")
-    ),
-    "nlri_route": _ROUTE_AT.format(
-        route="nlri_route", event="nlri_event", key="nlri_id", **_SHARED, **_DETAIL
-    ),
+    "route": _ROUTE_AT.format(route="route", **_PREFIX),
+    "nlri_route": _ROUTE_AT.format(route="nlri_route", **_NLRI),
 }
+_ALL_ROUTES_AT = _ROUTES_AT.format(**_PREFIX | {"and_needed": "AND said.events > 1"})
+
+# To look up the events of one route costs as much as to read a hundred in passing, or more.
+_READ_FOR_ONE = 100
+_SHARE = 0.2
+_TOUCHED = f"""
+SELECT (SELECT count(*) * 100 / {_SHARE} FROM rib.route AS r TABLESAMPLE SYSTEM ({_SHARE})
+         WHERE r.rib_id = ANY (CAST(:ribs_then AS int4[]))
+           AND r.first_seen <= CAST(:moment AS timestamptz) AND NOT ({_UNTOUCHED})) AS routes,
+       (SELECT sum(greatest(c.reltuples, 0))
+          FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'rib.route_event'::regclass) AS events
+"""
 
 
 def route_at(table: Literal["route", "nlri_route"]) -> str:
     """A FROM item with the rows and columns of this table at `:moment`, to be named by `AS`."""
     return _TABLES_AT[table]
+
+
+def all_routes_at() -> str:
+    """The same of `rib.route`, for all routes of the RIBs `:ribs_then`, in no order."""
+    return _ALL_ROUTES_AT
+
+
+async def is_mostly_touched(conn: AsyncConnection, ribs: Collection[int], moment: datetime) -> bool:
+    """Whether so many of these RIBs' routes were touched since that `all_routes_at` is quicker."""
+    values = {"ribs_then": list(ribs), "moment": moment}
+    (row,) = await fetch(conn, _TOUCHED, values)
+    return bool(row["routes"] * _READ_FOR_ONE > (row["events"] or 0))
 
 
 # What a sweep names is gone, whatever came before; the newest session that was heard of is the

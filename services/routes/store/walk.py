@@ -25,6 +25,7 @@ from services.routes.asking.cursors import (
 from services.routes.store.attributes import attribute_conditions
 from services.routes.store.current import KEYS, statement, tables
 from services.routes.store.driver import chunks, fetch
+from services.routes.store.past import all_routes_at, is_mostly_touched
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -83,13 +84,21 @@ class Walk:
                     yield piece
 
     async def stream(self) -> AsyncGenerator[list[Row], None]:
-        """Every route, from a cursor of the server: in order, or as the sets of many are found."""
+        """Every route, from a cursor of the server.
+
+        In order; or as the sets of many are found, or as the table of a past RIB is read.
+        """
         for table in tables(self.asked, self.ribs):
             made, order = statement(table, self.asked, self.ribs, self.moment), KEYS[table]
             if table == "route" and self._starts_with_sets:
                 few = await self._few_sets(is_first=True)
                 made = made if few is None else self._of_sets(few)
                 order = order if few is not None or self.asked.prefix is not None else ""
+            if self.moment is not None and self.asked.prefix is None:
+                order = ""
+                if table == "route" and await is_mostly_touched(self.conn, self.ribs, self.moment):
+                    made.source = all_routes_at()
+                    made.bind(ribs_then=list(self.ribs))
             sql = f"{made.sql()} ORDER BY {order}" if order else made.sql()
             found = chunks(self.conn, sql, made.values, first=_FIRST_ROWS, rows=_STREAM_ROWS)
             async with aclosing(found):
