@@ -21,6 +21,7 @@ class Neighbour(BaseModel):
     """An AS that stands next to this one in AS paths."""
 
     asn: int
+    name: str | None = Field(description="Where the operator's file of names has one")
     paths: int = Field(description="Distinct sets of path attributes with the two side by side")
 
 
@@ -28,6 +29,7 @@ class AsnBody(BaseModel):
     """An AS, as the routes that are there now show it."""
 
     asn: int
+    name: str | None = Field(description="Where the operator's file of names has one")
     prefixes: list[OriginatedPrefix] = Field(
         description="In the order of the prefixes, at most `limit` of them"
     )

@@ -106,6 +106,9 @@ class PeerBody(CountedRoutes):
     distinguisher: str
     address: str
     asn: int
+    as_name: str | None = Field(
+        default=None, description="Where the operator's file of names has one"
+    )
     bgp_id: str | None
     state: PeerState = Field(
         description="`lost`: the connection to the router ended, so this is the last that is known"

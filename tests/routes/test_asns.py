@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from services.routes.answering.asns import neighbours
+from services.routes.enrichment.enrichment import Enrichment
+from services.routes.settings import RoutesSettings
 from tests.ingest import speaker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.ingest.conftest import Ingest
     from tests.routes.conftest import Api
 
@@ -32,8 +38,11 @@ async def test_an_as_shows_its_prefixes_and_neighbours(api: Api, ingest: Ingest)
     ]
     assert body["prefixes_total"] == 2
     # The IPv6 route and the first IPv4 route have different next hops: different sets.
-    assert body["upstreams"] == [{"asn": 64501, "paths": 3}, {"asn": 64502, "paths": 1}]
-    assert body["downstreams"] == [{"asn": 64520, "paths": 1}]
+    assert body["upstreams"] == [
+        {"asn": 64501, "name": None, "paths": 3},
+        {"asn": 64502, "name": None, "paths": 1},
+    ]
+    assert body["downstreams"] == [{"asn": 64520, "name": None, "paths": 1}]
     assert body["paths"] == 4
     assert body["first_seen"] == min(one["first_seen"] for one in body["prefixes"])
     assert body["last_seen"] == max(one["last_confirmed"] for one in body["prefixes"])
@@ -81,3 +90,23 @@ def test_prepending_makes_nobody_its_own_neighbour() -> None:
     before, behind = neighbours(2, [[1, 2, 2, 2, 3], [2], [], [1, 2], [4, 2, 5, 2]])
     assert before == {1: 2, 4: 1, 5: 1}
     assert behind == {3: 1, 5: 1}
+
+
+async def test_names_are_those_of_the_operators_file(
+    api: Api, ingest: Ingest, tmp_path: Path
+) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("64501,Transit\n64510,Customer\n")
+    url = SecretStr("postgresql://x")
+    settings = RoutesSettings(database_url=url, routes_as_names_file=names)
+    api.app.state.enrichment = Enrichment(settings)
+    await api.app.state.enrichment.refresh()
+    await ingest.say(
+        speaker.peer_up(TRANSIT),
+        speaker.announce(TRANSIT, "198.51.100.0/24", path=(64501, 64510, 64520)),
+    )
+    shown = (await api.get("/asns/64510"))["data"]
+    assert shown["name"] == "Customer"
+    assert shown["upstreams"] == [{"asn": 64501, "name": "Transit", "paths": 1}]
+    assert shown["downstreams"] == [{"asn": 64520, "name": None, "paths": 1}]
+    assert (await api.get("/peers"))["data"][0]["as_name"] == "Transit"

@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING
 from shared.contracts.asns import AsnBody, Neighbour, OriginatedPrefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from services.routes.store.driver import Row
+
+    AsName = Callable[[int], str | None]
 
 NEIGHBOURS = 1_000
 """Shown on each side at most: more than an AS mostly has."""
 
 
-def asn_body(asn: int, rows: Sequence[Row], paths: Sequence[Sequence[int]]) -> AsnBody:
-    """`rows` are its prefixes, `paths` AS paths that it stands in."""
+def asn_body(
+    asn: int, rows: Sequence[Row], paths: Sequence[Sequence[int]], name: AsName
+) -> AsnBody:
+    """`rows` are its prefixes, `paths` AS paths that it stands in; `name` knows AS names."""
     upstreams, downstreams = neighbours(asn, paths)
     first = rows[0] if rows else None
     return AsnBody(
         asn=asn,
+        name=name(asn),
         prefixes=[
             OriginatedPrefix(
                 prefix=row["prefix"],
@@ -36,8 +41,8 @@ def asn_body(asn: int, rows: Sequence[Row], paths: Sequence[Sequence[int]]) -> A
         prefixes_total=first["prefixes_total"] if first else 0,
         first_seen=first["first_of_all"] if first else None,
         last_seen=first["last_of_all"] if first else None,
-        upstreams=_most_frequent(upstreams),
-        downstreams=_most_frequent(downstreams),
+        upstreams=_most_frequent(upstreams, name),
+        downstreams=_most_frequent(downstreams, name),
         paths=len(paths),
     )
 
@@ -53,6 +58,6 @@ def neighbours(asn: int, paths: Iterable[Sequence[int]]) -> tuple[Counter[int], 
     return before, behind
 
 
-def _most_frequent(counted: Counter[int]) -> list[Neighbour]:
+def _most_frequent(counted: Counter[int], name: AsName) -> list[Neighbour]:
     most = sorted(counted.items(), key=lambda one: (-one[1], one[0]))[:NEIGHBOURS]
-    return [Neighbour(asn=asn, paths=paths) for asn, paths in most]
+    return [Neighbour(asn=asn, name=name(asn), paths=paths) for asn, paths in most]

@@ -15,6 +15,7 @@ import structlog
 from services.routes.store import counts
 from shared.contracts.vocabulary import family_name
 from shared.db.engine import create_engine
+from shared.db.errors import reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -131,12 +132,16 @@ class RouteCounter:
 
     async def run(self) -> None:
         """Until cancelled."""
+        failures = 0
         while True:
             took = 0.0
             try:
                 took = await self.refresh()
+                failures = 0
             except Exception as error:  # noqa: BLE001 - the next time may do, and requests go on
-                log.warning("routes could not be counted", error=str(error))
+                failures += 1
+                if failures == 1:  # whoever asks is told that the database is away
+                    log.warning("routes cannot be counted now", error=reason(error))
             await asyncio.sleep(max(_LOOK_SECONDS, took * _REST))
 
 

@@ -58,6 +58,7 @@ def peer_body(
     churn: RowMapping | None,
     known: Known,
     now: datetime,
+    as_name: str | None,
 ) -> PeerBody:
     """A row of `rib.peer` with its RIBs, and what changed in the last hour where anything did."""
     is_up = row["state"] == "up"
@@ -70,6 +71,7 @@ def peer_body(
         distinguisher=row["distinguisher"],
         address=address_text(row["address"]),
         asn=row["asn"],
+        as_name=as_name,
         bgp_id=optional_address(row["bgp_id"]),
         state=row["state"],
         since=row["since"],

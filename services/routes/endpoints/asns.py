@@ -36,7 +36,7 @@ async def show_asn(request: Request, asn: str, *, limit: Limit = 100) -> Envelop
         known = await known_ribs(conn)
         rows = await asns.originated(conn, number, known.ribs, routes=_ROUTES, limit=limit)
         paths = await asns.paths(conn, number, known.ribs, limit=_PATHS)
-    body = asn_body(number, rows, paths)
+    body = asn_body(number, rows, paths, request.app.state.enrichment.as_name)
     meta = page_meta(started, 1, {"asn": number, "limit": limit}, known.as_of)
     meta.warnings = list(_cut(body, rows[0]["routes"] if rows else 0))
     meta.truncated = bool(meta.warnings)

@@ -264,11 +264,12 @@ async def _peers(
     ids = [row["peer_id"] for row in rows]
     ribs = _by("peer_id", await inventory.ribs_of_peers(conn, ids))
     churn = await inventory.churn_of_last_hour(conn, ids)
-    now = datetime.now(UTC)
-    data = [
-        peer_body(row, ribs.get(row["peer_id"], []), churn.get(row["peer_id"]), known, now)
-        for row in rows
-    ]
+    now, enrichment = datetime.now(UTC), request.app.state.enrichment
+    data = []
+    for row in rows:
+        of_peer, changes = ribs.get(row["peer_id"], []), churn.get(row["peer_id"])
+        name = enrichment.as_name(row["asn"])
+        data.append(peer_body(row, of_peer, changes, known, now, name))
     return data, known
 
 
