@@ -68,15 +68,15 @@ async def answer_list(
 async def _pieces(
     request: Request, form: Format, kind: type[BaseModel], read: Read
 ) -> AsyncGenerator[tuple[int, bytes], None]:
-    if form == "csv":
-        yield 0, f"{','.join(kind.model_fields)}\r\n".encode()
+    # With the first items, so that what cannot be found is said before the answer begins.
+    head = f"{','.join(kind.model_fields)}\r\n" if form == "csv" else ""
     cursor = None
     async with reading(request) as conn:
         while True:
             page = await read(conn, cursor, _AT_ONCE)
             lines = map(_csv_line if form == "csv" else _json_line, page.items)
-            if page.items:
-                yield len(page.items), "".join(lines).encode()
+            yield len(page.items), (head + "".join(lines)).encode()
+            head = ""
             if (cursor := page.next_cursor) is None:
                 return
 
