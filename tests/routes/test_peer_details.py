@@ -285,4 +285,5 @@ async def test_lists_come_as_lines_too(api: Api, ingest: Ingest, path: str, rows
 
 
 async def test_a_stream_of_what_is_not_there_is_a_problem(api: Api) -> None:
-    assert (await api.refused("/peers/9/events", format="ndjson"))["status"] == 404
+    for form in ("ndjson", "csv"):
+        assert (await api.refused("/peers/9/events", format=form))["status"] == 404
