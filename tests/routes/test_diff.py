@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -174,6 +176,40 @@ def undated(one: dict[str, Any]) -> dict[str, Any]:
         for each in one[side]:
             each.pop("age_s", None)
     return one
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_comparison_says_what_the_tables_say(
+    api: Api, ingest: Ingest, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test's
+    monkeypatch.setattr(diff, "PIECE", 7)
+    monkeypatch.setattr(diff, "_AT_ONCE", 3)
+    said = [speaker.peer_up(A), speaker.peer_up(B)]
+    for _ in range(150):
+        peer, prefix = chance.choice([A, B]), f"10.{chance.randrange(50)}.0.0/16"
+        said.append(
+            speaker.withdraw(peer, prefix)
+            if chance.random() < 0.3
+            else speaker.announce(peer, prefix, path=PATH, med=chance.randrange(3))
+        )
+    await ingest.say(*said)
+
+    async def table(peer: int) -> dict[str, int]:
+        routes = (await api.get("/routes", peer=peer, limit=1000))["data"]
+        return {route["prefix"]: route["med"] for route in routes}
+
+    a, b = await table(1), await table(2)
+    expected = [
+        (
+            prefix,
+            "changed" if prefix in a and prefix in b else "only_a" if prefix in a else "only_b",
+        )
+        for prefix in sorted(a | b, key=ip_network)
+        if a.get(prefix) != b.get(prefix)
+    ]
+    assert len(expected) > 20
+    assert [each[:2] for each in await difference(api)] == expected
 
 
 async def test_what_cannot_be_compared_is_refused(api: Api, ingest: Ingest) -> None:

@@ -205,6 +205,10 @@ async def test_evpn_routes_are_found_by_their_parts(api: Api, ingest: Ingest) ->
         assert await macs(ip="10.0.0.1") == set()
         assert await macs(ext_community="rt:65001:100") == {MAC}
         assert await macs(peer_asn=64502) == set()
+        now = await ingest.value("SELECT max(time)::text FROM rib.nlri_event")
+        assert await macs(vni=0x2710, timestamp=now) == {other}
+        assert await macs(esi=ESI.hex(), timestamp=now) == {MAC}
+        assert await macs(mac=MAC, timestamp="-1h") == set()
         page = await api.get("/evpn/routes", limit=1)
         following = await api.get("/evpn/routes", limit=1, cursor=page["meta"]["next_cursor"])
         shown = [one["evpn"]["mac"] for one in page["data"] + following["data"]]
