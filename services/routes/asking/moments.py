@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from shared.contracts.envelope import rfc3339
 from shared.web.problem import parameter_error
 
 EXAMPLE = "2026-11-20T09:00:00Z"
@@ -30,6 +31,16 @@ def read_moment(parameter: str, text: str, now: datetime | None = None) -> datet
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=moment)
     except OverflowError:
         raise _not_a_moment(parameter, text) from None
+
+
+def read_past(parameter: str, text: str) -> datetime:
+    """The same, and a problem where it is yet to come."""
+    now = datetime.now(UTC)
+    moment = read_moment(parameter, text, now)
+    if moment > now:
+        detail = f"{text[:64]} is yet to come; leave it out to ask about now"
+        raise parameter_error(parameter, detail, rfc3339(now))
+    return moment
 
 
 def _read_iso(parameter: str, text: str) -> datetime:
