@@ -41,18 +41,18 @@ _BARS: dict[str, tuple[float, float, float | None]] = {
 
 _PREFIXES = """
 SELECT prefix::text, host(prefix), family(prefix)
-  FROM rib.route TABLESAMPLE SYSTEM (1) REPEATABLE (1)
+  FROM rib.route TABLESAMPLE BERNOULLI (0.5) REPEATABLE (1)
  ORDER BY hashtext(prefix::text) LIMIT 1000
 """
 _NETWORKS = """
 SELECT DISTINCT network(set_masklen(prefix::inet, 16))::text, 0
-  FROM (SELECT prefix FROM rib.route TABLESAMPLE SYSTEM (1) REPEATABLE (2)
+  FROM (SELECT prefix FROM rib.route TABLESAMPLE BERNOULLI (0.5) REPEATABLE (2)
          WHERE family(prefix) = 4 AND masklen(prefix) > 16) AS r LIMIT 1000
 """
 _SETS = """
 SELECT origin_asn, as_path[2 + (hashint8(attr_id) & 1)], communities[1 + (hashint8(attr_id) & 7)
        % cardinality(communities)]
-  FROM rib.route TABLESAMPLE SYSTEM (1) REPEATABLE (3) JOIN rib.path_attributes USING (attr_id)
+  FROM rib.route TABLESAMPLE BERNOULLI (0.5) REPEATABLE (3) JOIN rib.path_attributes USING (attr_id)
  WHERE origin_asn IS NOT NULL AND cardinality(communities) > 0
  ORDER BY hashint8(attr_id) LIMIT 1000
 """
@@ -61,7 +61,7 @@ _MACS = "SELECT mac::text FROM rib.nlri WHERE mac IS NOT NULL ORDER BY hashint8(
 _CHURNED = """
 (SELECT prefix::text FROM rib.churn_prefix GROUP BY prefix ORDER BY sum(updates) DESC LIMIT 300)
 UNION ALL
-(SELECT prefix::text FROM rib.route TABLESAMPLE SYSTEM (1) REPEATABLE (4) LIMIT 300)
+(SELECT prefix::text FROM rib.route TABLESAMPLE BERNOULLI (0.5) REPEATABLE (4) LIMIT 300)
 """
 _PEER = "SELECT peer_id FROM rib.peer_rib WHERE valid_session > 1 ORDER BY rib_id LIMIT 1"
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import httpx
+from pydantic import SecretStr
 
 from bench import query_store
+from bench.query_kinds import kinds, past_tables
 from bench.query_world import START, Size
 from services.ingest.repository import recovery
+from services.routes.app import create_app
+from services.routes.settings import RoutesSettings
 
 if TYPE_CHECKING:
     from services.ingest.database import Conn
@@ -59,6 +64,32 @@ async def test_the_current_rib_and_the_churn_are_what_ingest_makes_of_the_histor
         assert rows
         assert after[what] == rows, what
     assert len(before["routes"]) > 5 * 3_500
+
+
+async def test_every_question_of_the_benchmark_has_an_answer_with_something_in_it(
+    database_url: str,
+) -> None:
+    await query_store.fill(database_url, SMALL, [].append)
+    conn = await asyncpg.connect(database_url)
+    try:
+        asked, tables = await kinds(conn), await past_tables(conn)
+    finally:
+        await conn.close()
+    app = create_app(RoutesSettings(database_url=SecretStr(database_url)))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://routes") as client,
+    ):
+        for kind in asked:
+            found = []
+            for path in kind.paths[:20]:
+                answer = await client.get(path)
+                assert answer.status_code == 200, f"{kind.name}: {path}: {answer.text}"
+                found.append(len(answer.json()["data"]))
+            assert any(found), kind.name
+        for path in tables:
+            answer = await client.get(path)
+            assert len(answer.text.splitlines()) > 3_500
 
 
 async def derived(conn: Conn) -> dict[str, list[dict[str, Any]]]:
