@@ -105,6 +105,7 @@ class Collector:
         self._faults = Faults()
         self._now_us = steady_us(time.time_ns)
         self._task: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
         self._waiting_for: str | None = "starting"
         metrics.PENDING.set_function(lambda: self.batcher.pending_routes)
         metrics.PENDING_BYTES.set_function(lambda: self.batcher.pending_octets)
@@ -115,7 +116,7 @@ class Collector:
         self._task.add_done_callback(self._note_end)
 
     async def stop(self) -> None:
-        """Stops accepting, writes what was read, closes the database. Raises what `run` raised.
+        """Stops accepting, writes what was read, closes the database. Raises what made it stop.
 
         It takes at most 45 s: the flush, and 5 s for each connection to the database.
         """
@@ -135,6 +136,8 @@ class Collector:
                 committed_routes=self.writer.committed_routes - written,
                 seconds=round(time.monotonic() - began, 3),
             )
+        if self._failure is not None:
+            raise self._failure  # so that whoever looks after this process starts it again
 
     async def _flush(self, deadline: float) -> None:
         if await self.station.finish(deadline - time.monotonic()):
@@ -245,6 +248,7 @@ class Collector:
     def _note_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.critical("writing failed, the service stops", exc_info=error)
+            self._failure = self._failure or error
             self._on_failure()
 
     def _set_waiting_for(self, reason: str) -> None:

@@ -52,7 +52,7 @@ class Keeper:
         await self._database.run(partitions.make_ahead)
         writers = await self._database.run(lambda conn: identities.writers_of(conn, host))
         dead = [writer_id for writer_id, pid in writers.items() if not _is_running(pid)]
-        await self._database.run(lambda conn: identities.bury(conn, dead))
+        await self._database.run(lambda conn: identities.bury_gone(conn, dead))
         if lost := await self._database.run(identities.clear_up):
             log.info("sessions of an earlier run marked as lost", sessions=lost)
         self._writer_id = await self._database.run(

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from services.ingest.database import Conn
 
+_END_CONNECTIONS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+ WHERE locktype = 'advisory' AND objid = $1 AND database = (
+       SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
@@ -27,6 +32,11 @@ async def connected(url: str) -> AsyncIterator[Conn]:
         yield conn
     finally:
         await conn.close()
+
+
+async def end_connections(conn: Conn, writer_id: int) -> None:
+    """Ends the connections through which this writer writes, as the end of its process does."""
+    await conn.execute(_END_CONNECTIONS, writer_id)
 
 
 async def make_partitions(url: str, *moments: datetime) -> None:

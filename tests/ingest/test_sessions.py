@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
+import pytest
+from structlog.testing import capture_logs
+
+from services.ingest.keeper import WriterTakenForDead
 from tests.ingest import speaker
-from tests.ingest.conftest import running
+from tests.ingest.conftest import DEADLINE, running
+from tests.ingest.store import connected, end_connections
 
 if TYPE_CHECKING:
     from tests.ingest.conftest import Ingest
@@ -177,14 +184,44 @@ async def test_a_connection_that_lingers_cannot_undo_what_a_newer_one_says(
         assert await ingest.value("SELECT state FROM rib.peer") == "up"
 
 
+NO_PROCESS = "UPDATE rib.writer SET pid = 1 << 30"  # no process has this number
+
+
 async def test_what_a_killed_service_left_open_is_marked_as_lost(migrated_url: str) -> None:
+    with contextlib.suppress(WriterTakenForDead):
+        async with running(migrated_url) as first, first.connected() as router:
+            router.write(speaker.peer_up(PEER))
+            await first.until("SELECT state FROM rib.peer", "up")
+            await first.row(NO_PROCESS)
+            async with connected(migrated_url) as conn:
+                await end_connections(conn, 1)
+            async with running(migrated_url) as second:
+                assert await second.row("SELECT state FROM rib.peer") == ("lost",)
+                assert await second.row(CONNECTIONS) == (0,)
+
+
+async def test_a_service_on_another_host_of_the_same_name_is_left_alone(migrated_url: str) -> None:
     async with running(migrated_url) as first, first.connected() as router:
         router.write(speaker.peer_up(PEER))
         await first.until("SELECT state FROM rib.peer", "up")
-        await first.row("UPDATE rib.writer SET pid = 1 << 30")  # no process has this number
+        await first.row(NO_PROCESS)
         async with running(migrated_url) as second:
-            assert await second.row("SELECT state FROM rib.peer") == ("lost",)
-            assert await second.row(CONNECTIONS) == (0,)
+            assert await second.row("SELECT state FROM rib.peer") == ("up",)
+            assert await second.row("SELECT count(*) FROM rib.writer") == (2,)
+
+
+async def test_a_service_that_was_taken_for_dead_does_not_end_as_if_asked_to(
+    migrated_url: str,
+) -> None:
+    async def until_it_says_so() -> None:
+        async with running(migrated_url) as ingest:
+            await ingest.row("DELETE FROM rib.writer")
+            async with asyncio.timeout(DEADLINE):
+                while "critical" not in {line["log_level"] for line in logs}:
+                    await asyncio.sleep(0.05)
+
+    with capture_logs() as logs, pytest.raises(WriterTakenForDead):
+        await until_it_says_so()
 
 
 async def test_a_second_service_on_the_same_store_leaves_the_first_alone(

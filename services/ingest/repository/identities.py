@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.ingest.repository import recovery
+from services.ingest.repository.copying import try_take_over
 
 if TYPE_CHECKING:
     from services.ingest.database import Conn
@@ -35,6 +36,15 @@ async def writers_of(conn: Conn, host: str) -> dict[int, int]:
 async def bury(conn: Conn, writer_ids: list[int]) -> None:
     """These writers are dead; `clear_up` does the rest."""
     await conn.execute("DELETE FROM rib.writer WHERE writer_id = ANY ($1::int4[])", writer_ids)
+
+
+async def bury_gone(conn: Conn, writer_ids: list[int]) -> None:
+    """Those of these writers that have no connection left are dead.
+
+    That there is no process of that number says it only of this host: another one, or a container,
+    may have the same name.
+    """
+    await bury(conn, [one for one in writer_ids if await try_take_over(conn, one)])
 
 
 async def bury_silent(conn: Conn, seconds: float) -> None:
