@@ -217,6 +217,38 @@ async def test_a_client_that_goes_away_ends_its_query(api: Api, ingest: Ingest) 
     assert len((await api.client.get("/api/v1/routes?format=ndjson")).text.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/api/v1/routes", b"count=exact"), ("/api/v1/routes/summary", b"group_by=peer")],
+)
+async def test_a_count_whose_client_goes_away_ends_too(
+    api: Api, ingest: Ingest, migrated_url: str, path: str, query: bytes
+) -> None:
+    peer = speaker.Peer()
+    await ingest.say(speaker.peer_up(peer), speaker.announce(peer, "10.0.0.0/8"))
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bgpilot routes' "
+        "AND wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    left = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        """Nobody is there to take it."""
+
+    scope = stream_scope(api) | {"path": path, "raw_path": path.encode(), "query_string": query}
+    async with locked(migrated_url, "rib.route"):
+        answering = asyncio.create_task(api.app(scope, receive, send))
+        await ingest.until(waiting, 1)
+        left.set()
+        await asyncio.wait_for(answering, 5)
+        await ingest.until(waiting, 0)
+    assert (await api.get("/routes", count="exact"))["meta"]["total"] == 1
+
+
 def stream_scope(api: Api) -> dict[str, Any]:
     return {
         "type": "http",

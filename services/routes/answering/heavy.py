@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from services.routes import metrics
 from shared.web.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from fastapi import Request
 
@@ -63,3 +64,29 @@ def heavy(request: Request) -> Iterator[None]:
     queries: HeavyQueries = request.app.state.heavy
     with queries.running(request.client.host if request.client else ""):
         yield
+
+
+@asynccontextmanager
+async def while_connected(request: Request) -> AsyncIterator[None]:
+    """What is awaited within this context ends when the client goes away, its query with it."""
+    task = asyncio.current_task()
+    has_left = False
+
+    async def watch() -> None:
+        nonlocal has_left
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        has_left = True
+        if task is not None:
+            task.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not (has_left and task is not None and task.uncancel() == 0):
+            raise
+        request.scope["access_log"] = {"disconnect": True}
+        raise ProblemError(503, "client-gone", "the client went away before the answer") from None
+    finally:
+        watching.cancel()

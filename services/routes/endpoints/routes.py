@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing, nullcontext
+from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.routes.answering.heavy import heavy
+from services.routes.answering.heavy import heavy, while_connected
 from services.routes.answering.pages import Cursor, Limit, json_answer, page_meta
 from services.routes.answering.prefixes import around
 from services.routes.answering.reading import reading
@@ -25,7 +25,7 @@ from services.routes.answering.streams import (
 from services.routes.answering.summaries import GROUPS, summary
 from services.routes.asking.cursors import read_cursor, write_cursor
 from services.routes.asking.moments import DESCRIPTION as MOMENT
-from services.routes.asking.moments import read_moment
+from services.routes.asking.moments import read_past
 from services.routes.asking.routes import RouteFilter, any_routes, route_filter
 from services.routes.asking.values import read_prefix
 from services.routes.asking.words import read_words, texts
@@ -44,7 +44,7 @@ async def timestamp(
     timestamp: Annotated[str | None, Query(description=f"The RIB as it was: {MOMENT}")] = None,
 ) -> datetime | None:
     """The moment that is asked about; None: now."""
-    return None if timestamp is None else read_moment("timestamp", timestamp)
+    return None if timestamp is None else read_past("timestamp", timestamp)
 
 
 async def expand(
@@ -108,11 +108,16 @@ async def answer_routes(
         return await streamed(_pieces(request, question, form, headers), form, headers)
     started = time.perf_counter()
     after = read_cursor(cursor) if cursor is not None else None
-    with heavy(request) if count == "exact" else nullcontext():
-        async with reading(request) as conn:
-            answers = await RouteAnswers.to(question, conn, request.app.state)
-            page = await answers.page(limit, after)
-            total = await answers.count() if count == "exact" else None
+    total = None
+    async with AsyncExitStack() as stack:
+        if count == "exact":
+            stack.enter_context(heavy(request))
+            await stack.enter_async_context(while_connected(request))
+        conn = await stack.enter_async_context(reading(request))
+        answers = await RouteAnswers.to(question, conn, request.app.state)
+        page = await answers.page(limit, after)
+        if count == "exact":
+            total = await answers.count()
     following = write_cursor(page.following) if page.following is not None else None
     told = question.told() | {"limit": limit}
     meta = page_meta(started, len(page.items), told, answers.as_of, following)
@@ -154,7 +159,7 @@ async def summarize_routes(
     groups = read_words("group_by", group_by, GROUPS)
     question = Question(asked, moment)
     with heavy(request):
-        async with reading(request) as conn:
+        async with while_connected(request), reading(request) as conn:
             answers = await RouteAnswers.to(question, conn, request.app.state)
             counts = await summary(answers, groups)
     told = question.told() | {"group_by": list(groups), "limit": limit}
