@@ -16,6 +16,7 @@ import pytest
 from tests.gateway.harness.client import ask, connection, request
 from tests.gateway.harness.services import Recorder, Slow
 from tests.gateway.harness.serving import serving
+from tests.gateway.harness.sockets import Listening, attach, talking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -112,6 +113,30 @@ async def test_an_answer_without_end_does_not_keep_it_from_stopping() -> None:
                     await process.communicate()
     assert process.returncode == 0
     assert service.caller_gone.is_set()
+
+
+async def test_an_open_websocket_is_told_of_the_stop_and_does_not_delay_it() -> None:
+    service = Listening()
+    port = free_port()
+    async with serving(talking(service), lifespan="off") as routes:
+        variables = {
+            "GATEWAY_HTTP_PORT": port,
+            "GATEWAY_ROUTES_URL": f"http://127.0.0.1:{routes}",
+        }
+        async with program(**variables) as process:
+            await running(process, port)
+            async with attach(int(port)) as ws:
+                await ws.send("hello")
+                await service.connected.wait()
+                process.terminate()
+                async with asyncio.timeout(20):
+                    await ws.wait_closed()
+                    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert ws.close_code == 1012
+    assert service.heard == ["hello"]
+    assert (await service.ended)[0] == 1012
+    assert b'"status":101' in out
 
 
 async def test_a_port_in_use_is_one_sentence_and_exit_code_1() -> None:
