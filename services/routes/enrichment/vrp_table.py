@@ -68,13 +68,13 @@ class VrpTable:
 class _Family:
     """Piece n begins at `_high[n] << 64 | _low[n]` (IPv4: `_low[n]`), in prefix `_inside[n]`.
 
-    Prefix 0 is none at all. Prefix n has `_lengths[n]`, the VRPs from `_ends[n - 1]` to `_ends[n]`
-    (each `asn << 8 | max_length`), and around it is prefix `_around[n]`.
+    Prefix 0 is none at all. Prefix n has `_lengths[n]` and the VRPs from `_ends[n - 1]` to
+    `_ends[n]`, and around it is prefix `_around[n]`.
     """
 
     __slots__ = (
         *("_width", "_high", "_low", "_inside"),
-        *("_around", "_lengths", "_ends", "_vrps", "_expires"),
+        *("_around", "_lengths", "_ends", "_asns", "_longest", "_expires"),
     )
 
     def __init__(self, vrps: Vrps, width: int) -> None:
@@ -82,26 +82,29 @@ class _Family:
         self._high, self._low = array("Q"), array("Q" if width > 32 else "I")
         self._inside = array("I")
         self._around, self._lengths, self._ends = array("I", [0]), bytearray(1), array("I", [0])
-        self._vrps, self._expires = array("Q"), array("I")
+        self._asns, self._longest, self._expires = array("I"), bytearray(), array("I")
         self._cut(vrps)
 
     def __len__(self) -> int:
-        return len(self._vrps)
+        return len(self._asns)
 
     def state(self, first: int, length: int, origin: int | None, now: float) -> RpkiState:
-        prefix = self._inside[self._piece(first)]
+        lengths, ends, around = self._lengths, self._ends, self._around
+        asns, longest, expires = self._asns, self._longest, self._expires
+        # RFC 6811 2: a VRP of AS 0 (RFC 6483 4) matches nothing, so that a route from AS 0 (RFC
+        # 7607) is never valid.
+        wanted = origin or -1
         covered = False
+        prefix = self._inside[self._piece(first)]
         while prefix:
-            if self._lengths[prefix] <= length:
-                for at in range(self._ends[prefix - 1], self._ends[prefix]):
-                    if self._expires[at] > now:
-                        vrp = self._vrps[at]
-                        # RFC 6811 2: a VRP of AS 0 (RFC 6483 4) matches nothing, so that a route
-                        # from AS 0 (RFC 7607) is never valid.
-                        if vrp >> 8 == origin and origin and length <= vrp & 0xFF:
-                            return "valid"
-                        covered = True
-            prefix = self._around[prefix]
+            if lengths[prefix] <= length:
+                at, end = ends[prefix - 1], ends[prefix]
+                while at < end:
+                    if asns[at] == wanted and length <= longest[at] and expires[at] > now:
+                        return "valid"
+                    covered = covered or expires[at] > now
+                    at += 1
+            prefix = around[prefix]
         return "invalid" if covered else "not_found"
 
     def _piece(self, first: int) -> int:
@@ -134,11 +137,12 @@ class _Family:
 
     def _add(self, length: int, around: int, vrps: list[Vrp]) -> int:
         for asn, max_length, expires in vrps if len(vrps) == 1 else set(vrps):
-            self._vrps.append(asn << 8 | max_length)
+            self._asns.append(asn)
+            self._longest.append(max_length)
             self._expires.append(expires)
         self._around.append(around)
         self._lengths.append(length)
-        self._ends.append(len(self._vrps))
+        self._ends.append(len(self._asns))
         return len(self._lengths) - 1
 
     def _begin(self, address: int, prefix: int) -> None:
