@@ -8,6 +8,7 @@ behind it, the count of the writer's routes proves.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # How much older than what was read before a row may be: a message waits while the database is
 # asked who its peer is, and clocks are set.
 _DAY = timedelta(days=1)
+_FILLING_SECONDS = 2.0
+"""A batch that takes longer has rows in pages where nobody looks for them first."""
 _GAP_SECONDS = 10.0
 """In less no ingest process starts, writes, dies and is cleared away."""
 _SLACKS = (timedelta(seconds=5), timedelta(minutes=10), _DAY, None)
@@ -97,6 +100,10 @@ class Reader:
         self._positions: dict[int, Position] = {}
         self._clock = asyncio.get_running_loop().time
         self._read_at = 0.0
+        self._lengths: deque[tuple[float, tail.Parts]] = deque()
+        """How long each partition was, from a while ago to now."""
+        self._active: set[int] = set()
+        """Partitions in which something was found."""
         self.names = Names()
         self.attributes: Recent[Attributes] = Recent(KNOWN)
 
@@ -110,6 +117,7 @@ class Reader:
                 row["writer_id"]: _reached(row) for row in await tail.progress(conn)
             }
             self._read_at = self._clock()
+            await self._look_at_lengths(conn)
             return list(await tail.lost_peers(conn))
 
     async def find(self, conn: Conn, opens_of: Collection[int]) -> Found:
@@ -124,6 +132,8 @@ class Reader:
                 self._positions |= {one: _reached(row) for one, row in progress.items()}
                 found.passed_over = new_routes
                 return found
+            if new_routes:
+                await self._look_at_lengths(conn)
             for writer_id, row in progress.items():
                 if (row["last_seq"] or 0) > self._at(row).seq:
                     found.writers[writer_id] = await self._read(conn, self._at(row), row)
@@ -155,13 +165,14 @@ class Reader:
 
     async def _read(self, conn: Conn, at: Position, row: Record) -> OfWriter:
         expected, upto = row["routes"] - at.routes, row["last_seq"]
-        rows, count = await _rows(conn, at, upto, expected, MOST_ROWS)
+        rows, count = await self._rows(conn, at, upto, expected, MOST_ROWS)
         if has_more := count > len(rows):
             whole = [one for one in rows if one["seq"] < rows[-1]["seq"]]
-            if not whole:  # one UPDATE has them all
-                rows, _ = await _rows(conn, at, rows[0]["seq"], 0, count)
-            else:
-                rows = whole
+            if not whole:  # one UPDATE has them all, and more
+                first = rows[0]["seq"]
+                rows, _ = await self._rows(conn, at, upto, expected, count)
+                whole = [one for one in rows if one["seq"] == first]
+            rows = whole
             upto = rows[-1]["seq"]
         events = list(await tail.peer_events(conn, at.seq, upto, at.time - _DAY))
         times = [at.time, *(one["time"] for one in rows), *(one["time"] for one in events)]
@@ -170,6 +181,34 @@ class Reader:
             log.error("routes that a writer counted are not in the history", routes=missing)
         position = Position(upto, at.routes + len(rows) + missing, max(times))
         return OfWriter(position, rows, events, has_more=has_more, missing=missing)
+
+    async def _rows(
+        self, conn: Conn, at: Position, upto: int, expected: int, limit: int
+    ) -> tuple[list[Record], int]:
+        """Rows, and how many there are with those past the limit."""
+        rows = await tail.routes_in(conn, at.seq, upto, limit, self._ends())
+        for slack in _SLACKS:
+            if _found(rows) >= expected:
+                break
+            since = _BEGINNING if slack is None else at.time - slack
+            rows = await tail.routes(conn, at.seq, upto, limit, since)
+        self._active |= {row["part"] for row in rows}
+        return list(rows), _found(rows)
+
+    def _ends(self) -> list[tail.Part]:
+        """The partitions that are written to, as they were a while ago."""
+        before = self._lengths[0][1]
+        return [
+            before.get(number, part._replace(pages=0))
+            for number, part in self._lengths[-1][1].items()
+            if number in self._active or number not in before or part.pages > before[number].pages
+        ]
+
+    async def _look_at_lengths(self, conn: Conn) -> None:
+        now = self._clock()
+        self._lengths.append((now, await tail.parts(conn)))
+        while len(self._lengths) > 2 and self._lengths[1][0] < now - _FILLING_SECONDS:
+            self._lengths.popleft()
 
     async def _look_up(self, conn: Conn, found: Found, opens_of: Collection[int]) -> None:
         routes = [row for one in found.writers.values() for row in one.routes]
@@ -186,29 +225,18 @@ class Reader:
                 self.attributes[row["attr_id"]] = Attributes(row)
 
 
-async def _rows(
-    conn: Conn, at: Position, upto: int, expected: int, limit: int
-) -> tuple[list[Record], int]:
-    """Rows, and how many there are with those past the limit."""
-    rows: list[Record] = []
-    count = 0
-    for slack in _SLACKS:
-        since = _BEGINNING if slack is None else at.time - slack
-        rows = list(await tail.routes(conn, at.seq, upto, since, limit))
-        count = rows[0]["found"] if rows else 0
-        if count >= expected:
-            break
-    return rows, count
-
-
 async def _read_rest(conn: Conn, writer_id: int, at: Position) -> OfWriter:
     """What a writer wrote last, of whose progress nothing is there any more."""
     last = tail.first_seq(writer_id + 1) - 1
     since = at.time - _DAY
-    rows = list(await tail.routes(conn, at.seq, last, since, 2**31))
+    rows = list(await tail.routes(conn, at.seq, last, 2**31, since))
     events = list(await tail.peer_events(conn, at.seq, last, since))
     seq = max(at.seq, *(row["seq"] for row in (*rows, *events)), 0)
     return OfWriter(Position(seq, 0, at.time, is_gone=True), rows, events)
+
+
+def _found(rows: tail.Rows) -> int:
+    return rows[0]["found"] if rows else 0
 
 
 def _unread(writer_id: int, time: datetime) -> Position:

@@ -33,6 +33,9 @@ _SERVER_SETTINGS = {
     "jit": "off",
     # What a read costs depends on how much is new.
     "plan_cache_mode": "force_custom_plan",
+    # A week of the history is never read as a whole, whatever the statistics say of it.
+    "enable_seqscan": "off",
+    "max_parallel_workers_per_gather": "0",
 }
 
 

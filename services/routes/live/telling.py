@@ -84,8 +84,9 @@ class Teller:
     def _of_event(self, row: Record, names: Names) -> list[Message]:
         peer_id, session = row["peer_id"], row["session"]
         if row["event"] == "up":
-            number = message_id(row["seq"], 1)
-            self._opens[peer_id] = _PendingOpen(session, number, row["time"])
+            if row["reason"] is None:  # else routes came without a Peer Up
+                number = message_id(row["seq"], 1)
+                self._opens[peer_id] = _PendingOpen(session, number, row["time"])
             if self._began.get(peer_id) == session:
                 return []  # routes came before the Peer Up
             self._began[peer_id] = session
@@ -113,11 +114,11 @@ class Teller:
             pending = self._opens.get(row["peer_id"])
             if pending is None:
                 continue
-            is_there = row["session"] == pending.session and bool(row["capabilities"])
-            if is_there and not row["is_inferred"]:
-                peer = names.peers[row["peer_id"]]
-                yield received_open(row, peer, pending.number, pending.time)
-            elif row["session"] < pending.session and row["now"] - pending.time < _OPEN_WAITS:
+            if row["session"] == pending.session and not row["is_inferred"]:
+                if row["hold_time"] is not None:  # else it could not be read
+                    peer = names.peers[row["peer_id"]]
+                    yield received_open(row, peer, pending.number, pending.time)
+            elif row["session"] <= pending.session and row["now"] - pending.time < _OPEN_WAITS:
                 continue
             del self._opens[row["peer_id"]]
 

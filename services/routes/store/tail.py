@@ -7,18 +7,28 @@ knows how many rows there are to be found, and need not trust a time to find the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
 
     Conn = asyncpg.Connection[Any]
     Rows = Sequence[asyncpg.Record]
+    Parts = Mapping[int, "Part"]
 
 _SEQ_BITS = 40
+
+
+class Part(NamedTuple):
+    """A partition that had so many pages."""
+
+    name: str
+    is_nlri: bool
+    pages: int
+
 
 _PROGRESS = """
 SELECT writer_id, last_seq, routes, committed_at, clock_timestamp() AS now
@@ -38,19 +48,29 @@ SELECT peer_id, session, since, coalesce(writer_id, 0) AS writer_id
   FROM rib.peer WHERE state = 'lost'
 """
 
-# One statement for both tables: their rows of one seq are one UPDATE.
-_ROUTES = """
-SELECT *, count(*) OVER () AS found FROM (
-    SELECT seq, time, router_time, attr_id, path_id, rib_id, prefix::text AS prefix,
-           NULL::text AS nlri
-      FROM rib.route_event WHERE seq > $1 AND seq <= $2 AND time >= $3
-    UNION ALL
-    SELECT e.seq, e.time, e.router_time, e.attr_id, e.path_id, e.rib_id, n.prefix::text,
-           (coalesce(n.fields, '{}') || coalesce(e.detail, '{}'))::text
-      FROM rib.nlri_event AS e LEFT JOIN rib.nlri AS n USING (nlri_id)
-     WHERE e.seq > $1 AND e.seq <= $2 AND e.time >= $3
-) AS tail ORDER BY seq LIMIT $4
+_OF_ROUTES = """
+SELECT seq, time, router_time, attr_id, path_id, rib_id, prefix::text AS prefix,
+       NULL::text AS nlri, tableoid AS part
+  FROM {table} WHERE seq > $1 AND seq <= $2 AND {condition}
 """
+_OF_NLRI = """
+SELECT e.seq, e.time, e.router_time, e.attr_id, e.path_id, e.rib_id, n.prefix::text,
+       (coalesce(n.fields, '{{}}') || coalesce(e.detail, '{{}}'))::text, e.tableoid
+  FROM {table} AS e LEFT JOIN rib.nlri AS n USING (nlri_id)
+ WHERE e.seq > $1 AND e.seq <= $2 AND e.{condition}
+"""
+# The rows of both tables together: those of one seq are one UPDATE.
+_IN_ORDER = "SELECT *, count(*) OVER () AS found FROM ({parts}) AS tail ORDER BY seq LIMIT $3"
+
+# Chunks of TimescaleDB are partitions, too.
+_PARTS = """
+SELECT i.inhrelid AS part, i.inhrelid::regclass::text AS name, c.relname = 'nlri_event' AS is_nlri,
+       pg_relation_size(i.inhrelid) / current_setting('block_size')::int8 AS pages
+  FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhparent
+ WHERE c.relnamespace = 'rib'::regnamespace AND c.relname IN ('route_event', 'nlri_event')
+"""
+# A table grows by so many pages before they are filled.
+_UNFILLED = 128
 
 _PEER_EVENTS = """
 SELECT seq, time, router_time, peer_id, session, event, reason_code, reason
@@ -111,13 +131,40 @@ async def lost_peers(conn: Conn) -> Rows:
     return await conn.fetch(_LOST)
 
 
-async def routes(conn: Conn, after: int, upto: int, since: datetime, limit: int) -> Rows:
+async def parts(conn: Conn) -> Parts:
+    """The partitions of the history of routes, by number, and how long each is."""
+    return {
+        row["part"]: Part(row["name"], row["is_nlri"], row["pages"])
+        for row in await conn.fetch(_PARTS)
+    }
+
+
+async def routes_in(conn: Conn, after: int, upto: int, limit: int, ends: Iterable[Part]) -> Rows:
     """Announcements and withdrawals after one seq up to another, in their order.
 
-    `found` counts them, those past the limit too. What came before `since` is left out; there is
-    no index by seq alone.
+    Only those at the ends of these partitions, from where each had so many pages: so that it costs
+    what is new, and not what is there. `found` counts the rows, those past the limit too.
     """
-    return await conn.fetch(_ROUTES, after, upto, since, limit)
+    each = [
+        (_OF_NLRI if end.is_nlri else _OF_ROUTES).format(
+            table=end.name, condition=f"ctid >= '({max(end.pages - _UNFILLED, 0)},0)'::tid"
+        )
+        for end in ends
+    ]
+    if not each:
+        return []
+    statement = _IN_ORDER.format(parts=" UNION ALL ".join(each))
+    return await conn.fetch(statement, after, upto, limit)
+
+
+async def routes(conn: Conn, after: int, upto: int, limit: int, since: datetime) -> Rows:
+    """The same, wherever it is, but for what came before a time: there is no index by seq alone."""
+    parts = (
+        _OF_ROUTES.format(table="rib.route_event", condition="time >= $4"),
+        _OF_NLRI.format(table="rib.nlri_event", condition="time >= $4"),
+    )
+    statement = _IN_ORDER.format(parts=" UNION ALL ".join(parts))
+    return await conn.fetch(statement, after, upto, limit, since)
 
 
 async def peer_events(conn: Conn, after: int, upto: int, since: datetime) -> Rows:
