@@ -5,6 +5,7 @@ A filter that is given more than once means any of its values; different filters
 
 # Annotations stay objects here: FastAPI reads them when the app is made. What it calls for each
 # request is async, since it sends all else to a thread.
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -13,7 +14,7 @@ from fastapi import Depends, Query
 from services.routes.asking import values
 from services.routes.asking.as_path import AsPathPattern, read_as_path_pattern
 from services.routes.asking.values import Match, Network, StateFilter
-from services.routes.asking.words import ASN, PEER, ROUTER, split, texts
+from services.routes.asking.words import repeated, split
 from shared.contracts.vocabulary import FAMILIES, RIB_VIEWS
 from shared.web.problem import parameter_error
 
@@ -23,7 +24,11 @@ State = Annotated[
     StateFilter,
     Query(description="`current`: active, or the last known of a router not connected now"),
 ]
-Rpki = Annotated[list[RpkiState], texts("The RPKI state (RFC 6811)")]
+Rpki = Annotated[Sequence[RpkiState], repeated("The RPKI state (RFC 6811)")]
+
+_ROUTER = repeated("A router's id or address")
+_PEER = repeated("A peer's id or address")
+_ASN = repeated("`65000` or `AS65000`")
 
 _AS_PATH = "AS numbers that stand together: `64500,64501`; `^` start, `$` end, `!` not"
 
@@ -76,20 +81,26 @@ class RouteFilter:
 
 async def filters(
     *,
-    router: Annotated[list[str], ROUTER],
-    peer: Annotated[list[str], PEER],
-    peer_asn: Annotated[list[str], ASN],
-    origin_asn: Annotated[list[str], ASN],
-    rib: Annotated[list[str], texts(f"One of {', '.join(RIB_VIEWS.values())}")],
-    family: Annotated[list[str], texts(f"One of {', '.join(FAMILIES.values())}")],
-    as_path: Annotated[list[str], texts(_AS_PATH)],
-    next_hop: Annotated[list[str], texts("An address")],
-    community: Annotated[list[str], texts("`65000:100`, or a name such as `no-export`")],
-    large_community: Annotated[list[str], texts("`65000:1:2`")],
-    ext_community: Annotated[list[str], texts("As answers write it: `rt:65000:1`")],
-    rd: Annotated[list[str], texts("A route distinguisher: `65000:100`, `192.0.2.1:7`")],
-    mac: Annotated[list[str], texts("A MAC address of an EVPN route")],
-    route_type: Annotated[list[str], texts("The type of an EVPN route (RFC 7432 7): `2`")],
+    router: Annotated[Sequence[str], _ROUTER] = (),
+    peer: Annotated[Sequence[str], _PEER] = (),
+    peer_asn: Annotated[Sequence[str], _ASN] = (),
+    origin_asn: Annotated[Sequence[str], _ASN] = (),
+    rib: Annotated[Sequence[str], repeated(f"One of {', '.join(RIB_VIEWS.values())}")] = (),
+    family: Annotated[Sequence[str], repeated(f"One of {', '.join(FAMILIES.values())}")] = (),
+    as_path: Annotated[Sequence[str], repeated(_AS_PATH)] = (),
+    next_hop: Annotated[Sequence[str], repeated("An address")] = (),
+    community: Annotated[
+        Sequence[str], repeated("`65000:100`, or a name such as `no-export`")
+    ] = (),
+    large_community: Annotated[Sequence[str], repeated("`65000:1:2`")] = (),
+    ext_community: Annotated[Sequence[str], repeated("As answers write it: `rt:65000:1`")] = (),
+    rd: Annotated[
+        Sequence[str], repeated("A route distinguisher: `65000:100`, `192.0.2.1:7`")
+    ] = (),
+    mac: Annotated[Sequence[str], repeated("A MAC address of an EVPN route")] = (),
+    route_type: Annotated[
+        Sequence[str], repeated("The type of an EVPN route (RFC 7432 7): `2`")
+    ] = (),
 ) -> RouteFilter:
     """What a request asks of routes, whatever their prefix and state."""
     asked = RouteFilter(
@@ -133,22 +144,22 @@ async def routes_of_prefix(
 async def any_routes(
     *,
     state: State = "current",
-    rpki: Rpki,
+    rpki: Rpki = (),
     asked: Annotated[RouteFilter, Depends(filters)],
 ) -> RouteFilter:
     """Which routes a request asks for, whatever their prefix."""
-    asked.state, asked.rpki = state, rpki
+    asked.state, asked.rpki = state, list(rpki)
     return asked
 
 
 async def route_filter(
     *,
     state: State = "current",
-    rpki: Rpki,
+    rpki: Rpki = (),
     asked: Annotated[RouteFilter, Depends(routes_of_prefix)],
 ) -> RouteFilter:
     """Which routes a request asks for."""
-    asked.state, asked.rpki = state, rpki
+    asked.state, asked.rpki = state, list(rpki)
     return asked
 
 

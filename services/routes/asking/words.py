@@ -30,6 +30,11 @@ def _nothing() -> list[str]:
     return []
 
 
+def repeated(description: str) -> Any:  # noqa: ANN401 - as above
+    """The same where `()` is the default: for questions that are asked often."""
+    return Query(description=description)
+
+
 ROUTER = texts("A router's id or address")
 PEER = texts("A peer's id or address")
 ASN = texts("`65000` or `AS65000`")
@@ -93,7 +98,7 @@ def read_words(parameter: str, texts: list[str], known: Sequence[str]) -> tuple[
     return tuple(dict.fromkeys(words))
 
 
-def split(parameter: str, texts: list[str], ids: list[int], addresses: list[str]) -> None:
+def split(parameter: str, texts: Sequence[str], ids: list[int], addresses: list[str]) -> None:
     """Ids of ours, and addresses, into the lists of each."""
     for text in texts:
         value = read_id_or_address(parameter, text)
