@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.routes.answering.routes import route_state
 from services.routes.store import past
+from services.routes.store.driver import fetch
 from shared.contracts.vocabulary import RIB_VIEWS
 from tests.ingest.model.ledger import Ledger, Place, Seen
 from tests.ingest.model.routes import Route
@@ -25,18 +26,31 @@ SELECT b.rib_id, b.view, b.family, b.has_path_ids, host(p.address) AS peer
   FROM rib.peer_rib AS b JOIN rib.peer AS p USING (peer_id) JOIN rib.router AS t USING (router_id)
  WHERE t.address = CAST(CAST(:address AS text) AS inet)
 """
-_ROUTES = f"""
+_COLUMNS = "r.session, r.is_withdrawn, r.first_seen, r.last_changed, r.last_confirmed"
+_PREFIXES = """
 SELECT r.rib_id, r.path_id, r.prefix::text AS prefix, NULL::bytea AS key, NULL AS label, a.med,
-       r.session, r.is_withdrawn, r.first_seen, r.last_changed, r.last_confirmed
-  FROM {past.route_at("route")} AS r JOIN rib.path_attributes AS a USING (attr_id)
+       {columns}
+  FROM {routes} AS r JOIN rib.path_attributes AS a USING (attr_id)
  WHERE r.rib_id = ANY (:ribs)
-UNION ALL
-SELECT r.rib_id, r.path_id, NULL, n.key, r.detail #>> '{{labels,0}}', a.med,
-       r.session, r.is_withdrawn, r.first_seen, r.last_changed, r.last_confirmed
-  FROM {past.route_at("nlri_route")} AS r JOIN rib.path_attributes AS a USING (attr_id)
+"""
+_OTHERS = """
+SELECT r.rib_id, r.path_id, NULL AS prefix, n.key, r.detail #>> '{{labels,0}}' AS label, a.med,
+       {columns}
+  FROM {routes} AS r JOIN rib.path_attributes AS a USING (attr_id)
   JOIN rib.nlri AS n USING (nlri_id)
  WHERE r.rib_id = ANY (:ribs)
-"""  # noqa: S608 - constants
+"""
+# Each kind of table, and each way to read it.
+_WAYS = (
+    (
+        _PREFIXES.format(columns=_COLUMNS, routes=past.route_at("route")),
+        _OTHERS.format(columns=_COLUMNS, routes=past.route_at("nlri_route")),
+    ),
+    (
+        _PREFIXES.format(columns=_COLUMNS, routes=past.all_routes_at()),
+        _OTHERS.format(columns=_COLUMNS, routes=past.route_at("nlri_route")),
+    ),
+)
 
 
 class PastStage(Stage):
@@ -56,28 +70,33 @@ class PastStage(Stage):
     async def _compare(self) -> None:
         async with self._engine.connect() as conn:
             for time_us in sorted(set(self._moments)):
-                stored: dict[Place, Any] = await _stored_at(conn, self._address, time_us)
-                promised: dict[Place, Any] = _promised_at(self.ledger, time_us)
-                if self._is_raced:
-                    stored, promised = in_outline(stored), in_outline(promised)
-                wrong = {
-                    place: (stored.get(place), promised.get(place))
-                    for place in stored.keys() | promised.keys()
-                    if stored.get(place) != promised.get(place)
-                }
-                assert not wrong, f"at {time_us}: stored and promised differ: {wrong}"
+                for way in _WAYS:
+                    stored = await _stored_at(conn, self._address, time_us, way)
+                    self._check(time_us, stored, _promised_at(self.ledger, time_us))
+
+    def _check(self, time_us: int, stored: dict[Place, Any], promised: dict[Place, Any]) -> None:
+        if self._is_raced:
+            stored, promised = in_outline(stored), in_outline(promised)
+        wrong = {
+            place: (stored.get(place), promised.get(place))
+            for place in stored.keys() | promised.keys()
+            if stored.get(place) != promised.get(place)
+        }
+        assert not wrong, f"at {time_us}: stored and promised differ: {wrong}"
 
     async def _compare_past(self) -> None:
         """Done already."""
 
 
-async def _stored_at(conn: AsyncConnection, address: str, time_us: int) -> dict[Place, Seen]:
+async def _stored_at(
+    conn: AsyncConnection, address: str, time_us: int, way: tuple[str, ...]
+) -> dict[Place, Seen]:
     moment = datetime.fromtimestamp(time_us / 1_000_000, UTC)
     found = (await conn.execute(text(_RIBS), {"address": address})).mappings()
     ribs = await past.ribs_at(conn, {rib["rib_id"]: rib for rib in found}, moment)
-    values = {"ribs": list(ribs), "moment": moment}
+    values = {"ribs": list(ribs), "ribs_then": list(ribs), "moment": moment}
     places = {}
-    for row in (await conn.execute(text(_ROUTES), values)).mappings():
+    for row in [row for sql in way for row in await fetch(conn, sql, values)]:
         rib = ribs[row["rib_id"]]
         route = Route(rib["family"], row["prefix"] or bytes(row["key"]))
         path_id = row["path_id"] if rib["has_path_ids"] else None
