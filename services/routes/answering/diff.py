@@ -13,7 +13,7 @@ from services.routes.answering.attributes import attributes_body
 from services.routes.answering.routes import Routes
 from services.routes.asking.routes import RouteFilter
 from services.routes.store.attributes import attributes_of
-from services.routes.store.current import PREFIX_SAFIS, statement
+from services.routes.store.current import is_prefix_family, statement
 from services.routes.store.diff import FIRST_PIECE, PIECE, Sides, compare
 from services.routes.store.driver import fetch
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
@@ -57,7 +57,7 @@ def sides(asked: DiffFilter, ribs: Mapping[int, Rib]) -> Sides:
             raise parameter_error("rib", f"peer {peer} has no {wanted} of {family}; it has {has}")
     if (asked.peer_a, asked.view_a) == (asked.peer_b, asked.view_b):
         raise parameter_error("b", "this is the same table as a")
-    table: Table = "route" if asked.family & 0xFF in PREFIX_SAFIS else "nlri_route"
+    table: Table = "route" if is_prefix_family(asked.family) else "nlri_route"
     return Sides(table, asked.family, of_a[asked.view_a or 0], of_b[asked.view_b or 0])
 
 
