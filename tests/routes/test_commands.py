@@ -67,7 +67,11 @@ async def empty(ingest: Ingest, migrated_url: str, tmp_path: Path) -> AsyncItera
     vrps = tmp_path / "vrps.json"
     roas = [{"asn": 64510, "prefix": "10.0.0.0/8", "maxLength": 16}]
     vrps.write_text(json.dumps({"roas": roas}))
-    settings = RoutesSettings(database_url=SecretStr(migrated_url), routes_vrps_file=vrps)
+    names = tmp_path / "names.csv"
+    names.write_text("64511,Example Origin\n64502,Example Customer\n")
+    settings = RoutesSettings(
+        database_url=SecretStr(migrated_url), routes_vrps_file=vrps, routes_as_names_file=names
+    )
     async with (
         serving(create_app(settings)) as port,
         gateway(gateway_routes_url=f"http://127.0.0.1:{port}") as public,
@@ -98,7 +102,7 @@ async def test_an_address_is_answered_with_a_table_and_one_line_of_freshness(url
     assert ended.code == 0
     heading, *rows = ended.lines
     assert heading.split() == [
-        *("prefix", "peer", "router", "rib", "next", "hop", "as", "path", "rpki", "age")
+        *("prefix", "peer", "router", "rib", "next", "hop", "as", "path", "origin", "rpki", "age")
     ]
     assert [row.split()[:5] for row in rows] == [
         ["10.1.0.0/16", "192.0.2.2", "AS64502", "edge-1", "adj_in_pre"],
@@ -108,6 +112,7 @@ async def test_an_address_is_answered_with_a_table_and_one_line_of_freshness(url
         "invalid",
         "invalid",
     ]
+    assert ["Example Origin" in row for row in rows] == [True, False]
     assert FRESH.fullmatch(ended.err.strip())
 
 
@@ -209,7 +214,9 @@ async def test_an_option_that_means_nothing_is_2(arguments: tuple[str, ...]) -> 
 async def test_peers_and_routers_are_tables_too(url: str) -> None:
     peers = await bgpilot(url, "peers", "--asn", "64502")
     assert (peers.code, len(peers.lines)) == (0, 2)
-    assert peers.lines[1].split()[1:6] == ["192.0.2.2", "64502", "edge-1", "global", "up"]
+    assert peers.lines[1].split()[1:8] == [
+        *("192.0.2.2", "64502", "Example", "Customer", "edge-1", "global", "up")
+    ]
     assert FRESH.fullmatch(peers.err.strip())
     routers = await bgpilot(url, "routers")
     assert routers.lines[1].split()[1] == "edge-1"

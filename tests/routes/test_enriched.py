@@ -159,6 +159,13 @@ async def test_names_and_texts_are_added_where_they_are_asked_for(api: Api) -> N
     assert route["community_texts"] == {"64501:100": "transit says 100", "rt:64501:100": "a VPN"}
 
 
+async def test_an_as_and_its_neighbours_have_their_names(api: Api) -> None:
+    body = (await api.get("/asns/64502"))["data"]
+    assert body["name"] == "Origin"
+    names = {one["asn"]: one["name"] for one in body["upstreams"]}
+    assert (names[64501], names[64999]) == ("Transit", None)
+
+
 async def test_without_vrps_a_filter_by_state_is_refused_and_the_state_is_null(
     migrated_url: str,
 ) -> None:
