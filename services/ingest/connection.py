@@ -50,6 +50,12 @@ PEER_EVENTS = ("peer_connected", "peer_disconnected", "BGP peer up", "BGP peer d
 # The longest Route Monitoring that RFC 4271 4.1 allows.
 _DUMP_BYTES = 6 + 42 + 4096
 _levels = logging.getLogger(__name__)
+MAX_PEERS = 16_384
+"""Peers of one connection that are up at a time: the decoder knows as many."""
+
+
+class TooManyPeers(Exception):
+    """The router says that more peers are up than any router has."""
 
 
 class RouterConnection:
@@ -265,6 +271,8 @@ class RouterConnection:
 
     async def _new_session(self, header: PeerHeader, *, is_inferred: bool) -> PeerSession:
         assert self._router_id is not None  # noqa: S101 - `_begin` comes before every message
+        if header.key not in self._peers and len(self._peers) >= MAX_PEERS:
+            raise TooManyPeers(f"more than {MAX_PEERS} peers are up")
         peer = await self._registry.session(self._router_id, header, is_inferred=is_inferred)
         peer.complete_by = self._listened_seconds + self._complete_seconds
         peer.flow = self._flow.peer(header)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from services.ingest import metrics
+from services.ingest.connection import TooManyPeers
 from services.ingest.limits import Waiting
 from services.ingest.wire import FramingError
 
@@ -88,6 +89,10 @@ class Link:
             metrics.TIMED_OUT.inc()
             reason = str(error)
             self._complain("connection closed: it kept us waiting", reason)
+        except TooManyPeers as error:
+            metrics.SHED.inc()
+            reason = str(error)
+            self._complain("connection closed: too many peers", reason)
         except OSError as error:
             reason = error.strerror or str(error)
         except Exception:

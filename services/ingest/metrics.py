@@ -21,7 +21,7 @@ TIMED_OUT = Counter(
     "bgpilot_ingest_connections_timed_out_total", "Connections closed that kept us waiting"
 )
 SHED = Counter(
-    "bgpilot_ingest_connections_shed_total", "Connections closed that held too much unfinished"
+    "bgpilot_ingest_connections_shed_total", "Connections closed that made us hold too much"
 )
 DIALS = Counter("bgpilot_ingest_dials_total", "Attempts to connect to a router", ["result"])
 WORKER_ENDS = Counter(

@@ -7,17 +7,20 @@ import logging
 import time
 from typing import TYPE_CHECKING, cast
 
+import pytest
 from structlog.testing import capture_logs
 
 from services.ingest.batch import Batcher
 from services.ingest.changes import PeerCameUp, RouterConnected, TableComplete
-from services.ingest.connection import RouterConnection
+from services.ingest.connection import MAX_PEERS, RouterConnection, TooManyPeers
 from services.ingest.registry import PeerSession, Rib
 from tests.ingest import speaker
 from tests.ingest.conftest import running
 from tests.ingest.wire import octets as o
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.ingest.registry import Registry
     from services.ingest.wire import NlriSet, PeerHeader, RibView
     from tests.ingest.conftest import Ingest
@@ -141,19 +144,33 @@ class Ids:
         peer.add_rib(view, routes.family, Rib(1, has_path_ids=False))
 
 
-async def test_the_time_in_which_a_router_waits_for_us_is_not_taken_from_its_table() -> None:
-    now = 100.0
-    batcher = Batcher(rows=1, seconds=0.01, queue_batches=1, clock=lambda: now)
-    connection = RouterConnection(
+def connect(batcher: Batcher, clock: Callable[[], float]) -> RouterConnection:
+    return RouterConnection(
         "192.0.2.9",
         connection_id=1,
         registry=cast("Registry", Ids()),
         batcher=batcher,
         max_message=2**20,
         now_us=lambda: time.time_ns() // 1000,
-        clock=lambda: now,
+        clock=clock,
         complete_seconds=600,
     )
+
+
+async def test_a_router_that_makes_up_peers_is_sent_away_before_they_are_too_many() -> None:
+    batcher = Batcher(rows=10**6, seconds=1, queue_batches=4, clock=time.monotonic)
+    connection = connect(batcher, time.monotonic)
+    peers = [speaker.Peer(f"10.1.{i >> 8}.{i & 255}") for i in range(MAX_PEERS)]
+    await connection.receive(b"".join(map(speaker.peer_up, peers)))
+    await connection.receive(speaker.peer_down(peers[0]) + speaker.peer_up(peers[0], 179))
+    with pytest.raises(TooManyPeers):
+        await connection.receive(speaker.announce(speaker.Peer("192.0.2.1"), "10.0.0.0/8"))
+
+
+async def test_the_time_in_which_a_router_waits_for_us_is_not_taken_from_its_table() -> None:
+    now = 100.0
+    batcher = Batcher(rows=1, seconds=0.01, queue_batches=1, clock=lambda: now)
+    connection = connect(batcher, lambda: now)
 
     async def written() -> list[object]:
         batch = await batcher.next()

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
+from services.ingest.connection import TooManyPeers
 from services.ingest.limits import Patience, Seldom, Unfinished
 from services.ingest.link import READ_BYTES, Link
 from services.ingest.wire import FramingError
@@ -215,6 +216,18 @@ async def test_a_framing_error_is_told_with_the_router() -> None:
     (line,) = [line for line in logs if line["log_level"] != "debug"]
     assert line["event"] == "connection closed: not the BMP we speak"
     assert "BMP version 71" in line["error"]
+
+
+async def test_too_many_peers_are_told_with_the_router() -> None:
+    with pair() as (ours, router), capture_logs() as logs:
+        noted = Noted("192.0.2.1", [])
+        noted.error = TooManyPeers("more than 2 peers are up")
+        router.send(speaker.initiation())
+        async with asyncio.timeout(DEADLINE):
+            await link(ours, noted).run()
+    (line,) = [line for line in logs if line["log_level"] == "warning"]
+    assert line["event"] == "connection closed: too many peers"
+    assert (line["router"], line["error"]) == ("192.0.2.1", "more than 2 peers are up")
 
 
 @pytest.mark.parametrize(
