@@ -16,8 +16,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from shared.db.engine import create_engine
+from shared.db.errors import is_away, reason
 from shared.db.layout import LayoutSettings
 from shared.errors import UserError
 from shared.settings import load
@@ -99,7 +101,16 @@ def _upgrade(conn: Connection, layout: Layout) -> None:
             f"the database has schema revision {revision}, which this bgpilot does not know: "
             "a newer version has migrated it; run that version, or restore a backup"
         )
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError as error:
+        if is_away(error):
+            raise
+        raise UserError(
+            f"the schema cannot be brought from revision {revision or 'none'} to {_head()}: "
+            f"{reason(error)}; nothing was changed. If the database was made by an unreleased "
+            "bgpilot, or holds somebody else's tables, give bgpilot one of its own"
+        ) from error
 
 
 def migrate_and_wait(url: SecretStr) -> None:

@@ -62,6 +62,17 @@ async def test_a_schema_from_the_future_is_refused(database_url: str) -> None:
         await migrate(SecretStr(database_url))
 
 
+async def test_a_schema_that_is_in_the_way_is_one_sentence_and_stays_as_it_was(
+    database_url: str,
+) -> None:
+    conn = await asyncpg.connect(database_url)
+    await conn.execute("CREATE SCHEMA rib; CREATE TABLE rib.peer (mine text)")
+    with pytest.raises(UserError, match='"rib" already exists; nothing was'):
+        await migrate(SecretStr(database_url))
+    assert await conn.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'rib'") == 1
+    await conn.close()
+
+
 async def test_a_database_that_is_not_there_is_one_sentence(database_url: str) -> None:
     nowhere = database_url.replace("/test_", "/missing_")
     url = SecretStr(nowhere)
