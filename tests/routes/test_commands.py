@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import sys
 from asyncio.subprocess import PIPE
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +27,6 @@ from tests.ingest import speaker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from tests.ingest.conftest import Ingest
 
@@ -289,6 +290,18 @@ def test_every_filter_of_the_api_is_an_option_with_the_same_choices(
         if choices:
             assert isinstance(option.type, click.Choice)
             assert set(option.type.choices) == choices
+
+
+EXAMPLES = re.findall(
+    r"^ +\$ bgpilot (.*)$", (Path(__file__).parents[2] / "docs/cli.md").read_text(), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_of_the_documents_can_be_run_as_it_is(example: str) -> None:
+    name, *arguments = shlex.split(example)
+    command: click.Command = getattr(commands, name)
+    assert command.make_context(name, arguments).params
 
 
 def choices_of(schema: dict[str, Any]) -> set[str]:
