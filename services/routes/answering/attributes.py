@@ -111,6 +111,11 @@ class AttributeTexts:
         self._old: dict[int, Text] = {}
         self.none = Text(render(attributes_body(None)), UNKNOWN)
 
+    @property
+    def kept(self) -> int:
+        """Texts that are held now."""
+        return len(self._young.keys() | self._old.keys())
+
     async def of(self, conn: AsyncConnection, attr_ids: Iterable[int | None]) -> dict[int, Text]:
         """The texts of these sets; one that the store does not have is not among them."""
         found: dict[int, Text] = {}
