@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 
 from services.ingest import metrics
 from services.ingest.batch import Batcher
+from services.ingest.clock import SteadyClock
 from services.ingest.connection import RouterConnection
 from services.ingest.database import await_schema
 from services.ingest.dialer import Dialer
@@ -103,7 +104,7 @@ class Collector:
         self._connection_ids = count(1)
         self.flows = Flows()
         self._faults = Faults()
-        self._now_us = steady_us(time.time_ns)
+        self._now_us = SteadyClock()
         self._task: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._waiting_for: str | None = "starting"
@@ -220,6 +221,7 @@ class Collector:
                 await asyncio.sleep(_REPORT_SECONDS)
                 now = time.monotonic()
                 self.flows.report(now - began)
+                self._now_us.watch()
                 began = now
         finally:
             self.flows.report(time.monotonic() - began)
@@ -267,16 +269,3 @@ class Collector:
             flows=self.flows,
             faults=self._faults,
         )
-
-
-def steady_us(now_ns: Callable[[], int]) -> Callable[[], int]:
-    """Microseconds since 1970, never the same twice and never going back, whatever is done to the
-    system's clock."""
-    last = 0
-
-    def now() -> int:
-        nonlocal last
-        last = max(last + 1, now_ns() // 1000)
-        return last
-
-    return now
