@@ -121,10 +121,9 @@ class _Exchange:
         self._body = body
         self._send = send
         self._upstream = upstream
-        streams = entry.kind == "stream"
-        self._ask_service = upstream.send_for_stream if streams else upstream.send
-        in_flight = metrics.IN_FLIGHT.labels(upstream.name)
-        self._in_flight = contextlib.nullcontext() if streams else in_flight.track_inprogress()
+        self._kind = entry.kind
+        in_flight = metrics.IN_FLIGHT.labels(upstream.name).track_inprogress()
+        self._in_flight = contextlib.nullcontext() if entry.kind == "stream" else in_flight
         self._has_body = has_body(scope["headers"])
         self._head_alone = scope["method"] == "HEAD"
         self._repeatable = scope["method"] in {"GET", "HEAD"} and not self._has_body
@@ -190,7 +189,7 @@ class _Exchange:
         lost = False
         for pause in RETRY_AFTER if self._repeatable else ():
             try:
-                return await self._ask_service(self._request)
+                return await self._upstream.send(self._request, self._kind)
             except _NEVER_SENT:
                 pass
             except _LOST:
@@ -200,7 +199,7 @@ class _Exchange:
             metrics.RETRIES.labels(self._upstream.name).inc()
             self._record["retries"] = self._record.get("retries", 0) + 1
             await asyncio.sleep(pause)
-        return await self._ask_service(self._request)
+        return await self._upstream.send(self._request, self._kind)
 
     async def _pass_back(self, answer: httpx.Response) -> None:
         headers = response_headers(answer.headers.raw, self._upstream.url)

@@ -6,7 +6,6 @@ here and its `GATEWAY_<SERVICE>_URL` in the settings.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -29,6 +28,10 @@ WebSocket and nothing else. How long a service may be silent follows from it."""
 
 _HEARTBEATS_MISSED = 60.0
 """Seconds; a stream says something, if only a heartbeat, every 15."""
+
+_TABLES = frozenset({"application/x-ndjson", "text/csv"})
+_NEXT_ROW = 600.0
+"""Seconds."""
 
 _PROBE_SECONDS = 2.0
 _PROBE_CONNECTIONS = 4
@@ -126,7 +129,7 @@ class Upstream:
             ) as self._client,
             http.client(
                 connect_timeout=self.connect_seconds,
-                read_timeout=_HEARTBEATS_MISSED,
+                read_timeout=self.answer_seconds,
                 max_connections=self._max_streams,
             ) as self._streams,
             http.client(
@@ -138,19 +141,21 @@ class Upstream:
         ):
             yield
 
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        """The answer up to its headers; the caller reads the body and closes it."""
-        assert self._client is not None  # noqa: S101 - the lifespan opens it before any request
-        return await self._client.send(request, stream=True)
+    async def send(self, request: httpx.Request, kind: Kind = "answer") -> httpx.Response:
+        """The answer up to its headers; the caller reads the body and closes it.
 
-    async def send_for_stream(self, request: httpx.Request) -> httpx.Response:
-        """The same for an answer without an end: it begins as soon as any other."""
-        assert self._streams is not None  # noqa: S101 - the lifespan opens it before any request
-        try:
-            async with asyncio.timeout(self.answer_seconds):
-                return await self._streams.send(request, stream=True)
-        except TimeoutError as error:
-            raise httpx.ReadTimeout("the stream did not begin", request=request) from error
+        Nothing of it may be silent for long: of an answer, and of what comes before a stream,
+        GATEWAY_ANSWER_SECONDS. A stream has its heartbeats, and a table may have nothing to say
+        for as long as the service looks for its next row.
+        """
+        client = self._streams if kind == "stream" else self._client
+        assert client is not None  # noqa: S101 - the lifespan opens it before any request
+        answer = await client.send(request, stream=True)
+        if kind == "stream":
+            request.extensions["timeout"]["read"] = _HEARTBEATS_MISSED
+        elif answer.headers.get("content-type", "").partition(";")[0] in _TABLES:
+            request.extensions["timeout"]["read"] = _NEXT_ROW
+        return answer
 
     async def probe(self, path: str) -> httpx.Response:
         """A small answer, read whole, within seconds; raises httpx.HTTPError."""

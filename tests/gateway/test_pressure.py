@@ -126,29 +126,40 @@ async def test_a_reader_of_a_stream_that_does_not_read_blocks_its_service() -> N
     assert len(answer.body) == flood.sent * CHUNK + len(b"end")
 
 
-async def test_silence_ends_an_answer_but_not_a_stream() -> None:
-    stream, answer = Slow(first=b"data: 1\n\n", rest=b"data: 2\n\n"), Slow(first=b"[")
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        (STREAM, b"text/event-stream"),
+        ("/api/v1/routes?format=ndjson", b"application/x-ndjson"),
+        ("/api/v1/peers/1/routes?format=csv", b"text/csv; charset=utf-8"),
+    ],
+)
+async def test_silence_ends_an_answer_but_neither_a_stream_nor_a_table(
+    path: str, content_type: bytes
+) -> None:
+    endless = Slow(first=b"data: 1\n\n", rest=b"data: 2\n\n", content_type=content_type)
+    answer = Slow(first=b"[", content_type=b"application/json")
 
     async def service(scope: Scope, receive: Receive, send: Send) -> None:
-        streams = scope["path"].startswith(STREAM)
-        await (stream if streams else answer)(scope, receive, send)
+        is_answer = scope["path"] == "/api/v1/stats"
+        await (answer if is_answer else endless)(scope, receive, send)
 
     async with (
         gateway_before(service, gateway_answer_seconds=0.3) as port,
         connection(port) as conn,
     ):
-        await conn.write(request(STREAM))
+        await conn.write(request(path))
         events = conn.events()
         assert isinstance(await anext(events), h11.Response)
         first = await anext(events)
         assert isinstance(first, h11.Data)
-        assert first.data == stream.first
+        assert first.data == endless.first
         with pytest.raises(CutShort):
-            await ask(port, "/api/v1/routes")
-        stream.release.set()
+            await ask(port, "/api/v1/stats")
+        endless.release.set()
         second = await anext(events)
         assert isinstance(second, h11.Data)
-        assert second.data == stream.rest
+        assert second.data == endless.rest
 
 
 @pytest.mark.parametrize("path", [STREAM, "/v1/stream/?format=json"])

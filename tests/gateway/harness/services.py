@@ -71,6 +71,7 @@ class Slow:
 
     first: bytes = b""
     rest: bytes = b""
+    content_type: bytes = b"text/event-stream"
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     caller_gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -79,7 +80,7 @@ class Slow:
         await receive()
         self.asked.set()
         if self.first:
-            await _start(send)
+            await self._start(send)
             await send({"type": "http.response.body", "body": self.first, "more_body": True})
         gone = asyncio.ensure_future(receive())
         released = asyncio.create_task(self.release.wait())
@@ -90,10 +91,9 @@ class Slow:
         gone.cancel()
         released.cancel()
         if not self.first:
-            await _start(send)
+            await self._start(send)
         await send({"type": "http.response.body", "body": self.rest})
 
-
-async def _start(send: Send) -> None:
-    headers = [(b"content-type", b"text/event-stream")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async def _start(self, send: Send) -> None:
+        headers = [(b"content-type", self.content_type)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
