@@ -7,13 +7,14 @@ import os
 import platform
 import sys
 
-from bench import breaker, ingest, query, steady, wire
+from bench import breaker, ingest, live, query, steady, wire
 
 BENCHMARKS = {
     "wire": wire.run,
     "ingest": ingest.run,
     "steady": steady.run,
     "query": query.run,
+    "live": live.run,
     "breaker": breaker.run,
 }
 
