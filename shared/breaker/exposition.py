@@ -42,10 +42,10 @@ class BreakerCollector(Collector):
             labels=("breaker",),
         )
         calls = CounterMetricFamily(
-            "bgpilot_breaker_calls", "Calls by what became of them", labels=("breaker", "outcome")
+            "bgpilot_breaker_calls_total", "Calls by what became of them", labels=("breaker", "outcome")
         )
         transitions = CounterMetricFamily(
-            "bgpilot_breaker_transitions", "Changes of state", labels=("breaker",)
+            "bgpilot_breaker_transitions_total", "Changes of state", labels=("breaker",)
         )
         for found in (breaker.snapshot() for breaker in self._registry):
             for state in State:
