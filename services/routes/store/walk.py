@@ -91,9 +91,9 @@ class Walk:
         for table in tables(self.asked, self.ribs):
             made, order = statement(table, self.asked, self.ribs, self.moment), KEYS[table]
             if table == "route" and self._starts_with_sets:
-                few = await self._few_sets(is_first=True)
-                made = made if few is None else self._of_sets(few)
-                order = order if few is not None or self.asked.prefix is not None else ""
+                first, is_all = await self._first_sets(is_first=True)
+                made = self._of_sets(first) if is_all else made
+                order = order if is_all or self.asked.prefix is not None else ""
             if self.moment is not None and self.asked.prefix is None:
                 order = ""
                 if table == "route" and await is_mostly_touched(self.conn, self.ribs, self.moment):
@@ -106,13 +106,15 @@ class Walk:
                     yield rows
 
     async def _along_routes(self, after: RouteKey | None, rows: int) -> AsyncGenerator[Piece, None]:
-        few = None
+        few: list[int] | None = None
         if self._starts_with_sets:
+            first: list[int] = []
             if not isinstance(after, AttributesKey):
-                few = await self._few_sets(is_first=after is None)
+                first, is_all = await self._first_sets(is_first=after is None)
+                few = first if is_all else None
             if few is None and self.asked.prefix is None and not isinstance(after, PrefixKey):
                 place = after if isinstance(after, AttributesKey) else None
-                async for piece in self._along_sets(place, rows):
+                async for piece in self._along_sets(place, rows, first):
                     yield piece
                 return
         if isinstance(after, AttributesKey):
@@ -130,15 +132,15 @@ class Walk:
         is_wide = self.asked.prefix is None or self.asked.is_range
         return is_wide and self.moment is None and _asks_for_attributes(self.asked)
 
-    async def _few_sets(self, *, is_first: bool) -> list[int] | None:
-        """The sets that are asked for; None where they are many.
+    async def _first_sets(self, *, is_first: bool) -> tuple[list[int], bool]:
+        """The sets that are asked for, and whether these are all: many are not looked for.
 
         A walk that has begun along the prefixes stays there, even if there are more by now.
         """
         is_fresh = is_first or self.asked.prefix is not None
         most = self.few_sets if is_fresh else max(20 * self.few_sets, FEW_SETS)
         found = await self._sets(_HASH_MIN, most + 1)
-        return found if len(found) <= most else None
+        return found, len(found) <= most
 
     async def _sets(self, first: int, limit: int) -> list[int]:
         """Ids of the sets that are asked for, from this one on, in their order."""
@@ -168,11 +170,13 @@ class Walk:
             rows = min(4 * rows, _MOST_ROWS)
 
     async def _along_sets(
-        self, after: AttributesKey | None, rows: int
+        self, after: AttributesKey | None, rows: int, first: list[int]
     ) -> AsyncGenerator[Piece, None]:
         count = rows
         while True:
-            sets = await self._sets(_HASH_MIN if after is None else after.attr_id, count)
+            sets, first = first[:count], []
+            if len(sets) < count:
+                sets = await self._sets(_HASH_MIN if after is None else after.attr_id, count)
             found = await self._of_these_sets(sets, after, rows) if sets else []
             if len(found) < rows and sets:
                 after = AttributesKey(sets[-1] + 1, *_FIRST_OF_SET)
