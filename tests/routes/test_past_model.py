@@ -85,7 +85,8 @@ CHANGE = Announce(0, PEER, "adj_in_pre", (A,), 1, 1, 16)
 DROP = Withdraw(0, PEER, "adj_in_pre", (A,), 1)
 END = EndOfRib(0, PEER, "adj_in_pre", ADD_PATH_FAMILY)
 KNOWN_STORIES: dict[str, tuple[Step, ...]] = {
-    "gone with its session, then withdrawn in the next": (UP, SAY, DOWN, UP, DROP, SAY_A),
+    "gone with its session, then withdrawn in the next": (UP, SAY, DOWN, UP, DROP),
+    "the same, and back again": (UP, SAY, DOWN, UP, DROP, Quiet(), SAY_A),
     "announced again as it was, in the next session": (UP, SAY, Lose(0), UP, SAY_A, END, SAY_A),
     "what a table does not have again": (UP, SAY, END, Lose(0), UP, SAY_A, Quiet(), END),
     "changed, withdrawn and back": (UP, SAY, CHANGE, DROP, DROP, SAY_A, CHANGE, SAY_A),
