@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-EXAMPLES = int(os.environ.get("BGPILOT_API_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("BGPILOT_API_EXAMPLES", "40"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
