@@ -120,14 +120,17 @@ _ALL_ROUTES_AT = _ROUTES_AT.format(**_PREFIX | {"and_needed": "AND said.events >
 
 # To look up the events of one route costs as much as to read a hundred in passing, or more.
 _READ_FOR_ONE = 100
-_SHARE = 0.2
-_TOUCHED = f"""
-SELECT (SELECT count(*) * 100 / {_SHARE} FROM rib.route AS r TABLESAMPLE SYSTEM ({_SHARE})
-         WHERE r.rib_id = ANY (CAST(:ribs_then AS int4[]))
-           AND r.first_seen <= CAST(:moment AS timestamptz) AND NOT ({_UNTOUCHED})) AS routes,
-       (SELECT sum(greatest(c.reltuples, 0))
+_SAMPLE_PAGES = 200
+_SIZES = """
+SELECT (SELECT c.relpages FROM pg_class AS c WHERE c.oid = 'rib.route'::regclass) AS pages,
+       (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)
           FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
          WHERE i.inhparent = 'rib.route_event'::regclass) AS events
+"""
+_TOUCHED = f"""
+SELECT count(*) AS routes FROM rib.route AS r TABLESAMPLE SYSTEM (CAST(:share AS float8))
+ WHERE r.rib_id = ANY (CAST(:ribs_then AS int4[])) AND r.first_seen <= CAST(:moment AS timestamptz)
+   AND NOT ({_UNTOUCHED})
 """
 
 
@@ -143,9 +146,11 @@ def all_routes_at() -> str:
 
 async def is_mostly_touched(conn: AsyncConnection, ribs: Collection[int], moment: datetime) -> bool:
     """Whether so many of these RIBs' routes were touched since that `all_routes_at` is quicker."""
-    values = {"ribs_then": list(ribs), "moment": moment}
-    (row,) = await fetch(conn, _TOUCHED, values)
-    return bool(row["routes"] * _READ_FOR_ONE > (row["events"] or 0))
+    (sizes,) = await fetch(conn, _SIZES, {})
+    share = 100.0 * min(_SAMPLE_PAGES / max(sizes["pages"], 1), 1.0)
+    values = {"ribs_then": list(ribs), "moment": moment, "share": share}
+    (touched,) = await fetch(conn, _TOUCHED, values)
+    return bool(touched["routes"] * 100 / share * _READ_FOR_ONE > sizes["events"])
 
 
 # What a sweep names is gone, whatever came before; the newest session that was heard of is the
