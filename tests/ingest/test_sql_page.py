@@ -11,6 +11,8 @@ import pytest
 from tests.ingest import speaker, speaker_mp, test_spec_queries
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tests.ingest.conftest import Ingest
 
 PAGE = (Path(__file__).parents[2] / "docs/sql.md").read_text()
@@ -32,8 +34,9 @@ def query(word: str) -> str:
     return found
 
 
-async def fill(ingest: Ingest) -> None:
-    """Routes that come, change, and go, by themselves or with their peer."""
+@pytest.fixture
+async def filled(ingest: Ingest) -> AsyncIterator[Ingest]:
+    """Routes that came, changed, and went, by themselves or with their peer."""
     evpn = speaker_mp.mac_route(MAC)
     await ingest.say(
         speaker.peer_up(PEER),
@@ -52,6 +55,7 @@ async def fill(ingest: Ingest) -> None:
         router.write(speaker.withdraw(PEER, "203.0.113.0/24") + speaker.peer_down(OTHER))
         await ingest.until_committed(10)
         await ingest.until("SELECT count(*) FROM rib.peer WHERE state = 'down'", 1)
+        yield ingest  # while the router is connected: then its routes are active
 
 
 def test_the_page_has_the_queries_that_were_asked_for() -> None:
@@ -65,11 +69,9 @@ async def test_a_query_of_the_page_runs(ingest: Ingest, number: int) -> None:
     await ingest.rows(BLOCKS[number][1])
 
 
-async def test_the_queries_of_the_page_say_what_they_promise(ingest: Ingest) -> None:
-    await fill(ingest)
-
+async def test_the_queries_of_the_page_say_what_they_promise(filled: Ingest) -> None:
     async def prefixes(word: str) -> list[str]:
-        return sorted(str(row[0]) for row in await ingest.rows(query(word)))
+        return sorted(str(row[0]) for row in await filled.rows(query(word)))
 
     assert await prefixes("rib.covering") == ["192.0.2.0/24"]
     assert await prefixes("rib.last_inside") == ["192.0.2.128/25"]
@@ -77,36 +79,35 @@ async def test_the_queries_of_the_page_say_what_they_promise(ingest: Ingest) -> 
     assert await prefixes("as_path @>") == ["192.0.2.0/24", "192.0.2.128/25"]
     assert await prefixes("rib.community") == ["192.0.2.0/24", "192.0.2.128/25"]
     assert await prefixes("nlri->>'ip'") == [MAC]
-    lost = await ingest.rows(query("gone.at"))
+    lost = await filled.rows(query("gone.at"))
     assert [(str(row[1]), str(row[2]), row[3]) for row in lost] == [
         ("192.0.2.0/24", "198.51.100.9", False),
         ("203.0.113.0/24", "192.0.2.1", True),
     ]
-    history = await ingest.rows(query("is_withdrawal, next_hop"))
+    history = await filled.rows(query("is_withdrawal, next_hop"))
     assert [row[5] for row in history] == [
         [64501, 64500],
         [64502, 64500],
         [64501, 64500],
         [64501, 64510, 64500],
     ]
-    churn = await ingest.rows(query("rib.churn_prefix"))
+    churn = await filled.rows(query("rib.churn_prefix"))
     assert sorted((str(row[0]), *map(int, row[1:4])) for row in churn) == [
         ("192.0.2.0/24", 1, 0, 1),
         ("203.0.113.0/24", 0, 1, 0),
     ]
-    (peer,) = await ingest.rows(query("rib.churn_peer"))
+    (peer,) = await filled.rows(query("rib.churn_peer"))
     assert (str(peer[0]), *map(int, peer[1:])) == ("192.0.2.1", 64501, 1, 1)
 
 
-async def test_a_past_moment_is_seen_as_it_was(ingest: Ingest) -> None:
-    await fill(ingest)
+async def test_a_past_moment_is_seen_as_it_was(filled: Ingest) -> None:
     past = query("5 minutes").replace("now() - interval '5 minutes'", "({})")
     up, down = (
         f"SELECT max(time) FROM peer_events WHERE event_type = 'peer_{word}' "  # noqa: S608  # ours
         "AND bgp_peer_ip = '198.51.100.9'"
         for word in ("up", "down")
     )
-    then = {(str(row[0]), tuple(row[3])) for row in await ingest.rows(past.format(up, up))}
+    then = {(str(row[0]), tuple(row[3])) for row in await filled.rows(past.format(up, up))}
     assert then == {("192.0.2.1", (64501, 64500)), ("198.51.100.9", (64502, 64500))}
-    now = {(str(row[0]), tuple(row[3])) for row in await ingest.rows(past.format(down, down))}
+    now = {(str(row[0]), tuple(row[3])) for row in await filled.rows(past.format(down, down))}
     assert now == {("192.0.2.1", (64501, 64510, 64500))}
