@@ -91,9 +91,9 @@ class Walk:
         for table in tables(self.asked, self.ribs):
             made, order = statement(table, self.asked, self.ribs, self.moment), KEYS[table]
             if table == "route" and self._starts_with_sets:
-                first, is_all = await self._first_sets(is_first=True)
-                made = self._of_sets(first) if is_all else made
-                order = order if is_all or self.asked.prefix is not None else ""
+                few = await self._few_sets(is_first=True)
+                made = made if few is None else self._of_sets(few)
+                order = order if few is not None or self.asked.prefix is not None else ""
             if self.moment is not None and self.asked.prefix is None:
                 order = ""
                 if table == "route" and await is_mostly_touched(self.conn, self.ribs, self.moment):
@@ -106,15 +106,13 @@ class Walk:
                     yield rows
 
     async def _along_routes(self, after: RouteKey | None, rows: int) -> AsyncGenerator[Piece, None]:
-        few: list[int] | None = None
+        few = None
         if self._starts_with_sets:
-            first: list[int] = []
             if not isinstance(after, AttributesKey):
-                first, is_all = await self._first_sets(is_first=after is None)
-                few = first if is_all else None
+                few = await self._few_sets(is_first=after is None)
             if few is None and self.asked.prefix is None and not isinstance(after, PrefixKey):
                 place = after if isinstance(after, AttributesKey) else None
-                async for piece in self._along_sets(place, rows, first):
+                async for piece in self._along_sets(place, rows):
                     yield piece
                 return
         if isinstance(after, AttributesKey):
@@ -132,24 +130,24 @@ class Walk:
         is_wide = self.asked.prefix is None or self.asked.is_range
         return is_wide and self.moment is None and _asks_for_attributes(self.asked)
 
-    async def _first_sets(self, *, is_first: bool) -> tuple[list[int], bool]:
-        """The sets that are asked for, and whether these are all: many are not looked for.
+    async def _few_sets(self, *, is_first: bool) -> list[int] | None:
+        """The sets that are asked for; None where they are many.
 
         A walk that has begun along the prefixes stays there, even if there are more by now.
         """
         is_fresh = is_first or self.asked.prefix is not None
         most = self.few_sets if is_fresh else max(20 * self.few_sets, FEW_SETS)
-        found = await self._sets(_HASH_MIN, most + 1)
-        return found, len(found) <= most
+        # In no order: to bring thousands into one takes longer than to find the first hundreds.
+        found = await self._sets(_HASH_MIN, f"LIMIT {most + 1}")
+        return found if len(found) <= most else None
 
-    async def _sets(self, first: int, limit: int) -> list[int]:
-        """Ids of the sets that are asked for, from this one on, in their order."""
+    async def _sets(self, first: int, order: str) -> list[int]:
+        """Ids of the sets that are asked for, from this one on."""
         values: dict[str, Any] = {"first": first}
         conditions = attribute_conditions(self.asked, values)
         sql = (
             "SELECT a.attr_id FROM rib.path_attributes AS a "
-            f"WHERE a.attr_id >= CAST(:first AS int8) AND {' AND '.join(conditions)} "
-            f"ORDER BY a.attr_id LIMIT {limit}"
+            f"WHERE a.attr_id >= CAST(:first AS int8) AND {' AND '.join(conditions)} {order}"
         )
         return [row["attr_id"] for row in await fetch(self.conn, sql, values)]
 
@@ -170,13 +168,12 @@ class Walk:
             rows = min(4 * rows, _MOST_ROWS)
 
     async def _along_sets(
-        self, after: AttributesKey | None, rows: int, first: list[int]
+        self, after: AttributesKey | None, rows: int
     ) -> AsyncGenerator[Piece, None]:
         count = rows
         while True:
-            sets, first = first[:count], []
-            if len(sets) < count:
-                sets = await self._sets(_HASH_MIN if after is None else after.attr_id, count)
+            first = _HASH_MIN if after is None else after.attr_id
+            sets = await self._sets(first, f"ORDER BY a.attr_id LIMIT {count}")
             found = await self._of_these_sets(sets, after, rows) if sets else []
             if len(found) < rows and sets:
                 after = AttributesKey(sets[-1] + 1, *_FIRST_OF_SET)
