@@ -2,7 +2,7 @@
 
 from services.ingest.wire.attributes import PathAttributes
 
-MAX_OCTETS = 16_777_216
+MAX_OCTETS = 4_194_304
 """A decoded set takes some ten times its octets. Full tables stay below this by far."""
 
 
