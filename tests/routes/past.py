@@ -41,15 +41,16 @@ SELECT r.rib_id, r.path_id, NULL AS prefix, n.key, r.detail #>> '{{labels,0}}' A
  WHERE r.rib_id = ANY (:ribs)
 """
 # Each kind of table, and each way to read it.
-_WAYS = (
+_WAYS = tuple(
     (
-        _PREFIXES.format(columns=_COLUMNS, routes=past.route_at("route")),
+        _PREFIXES.format(columns=_COLUMNS, routes=routes),
         _OTHERS.format(columns=_COLUMNS, routes=past.route_at("nlri_route")),
-    ),
-    (
-        _PREFIXES.format(columns=_COLUMNS, routes=past.all_routes_at()),
-        _OTHERS.format(columns=_COLUMNS, routes=past.route_at("nlri_route")),
-    ),
+    )
+    for routes in (
+        past.route_at("route"),
+        past.all_routes_at(mostly_touched=True),
+        past.all_routes_at(mostly_touched=False),
+    )
 )
 
 

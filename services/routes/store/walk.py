@@ -96,8 +96,9 @@ class Walk:
                 order = order if few is not None or self.asked.prefix is not None else ""
             if self.moment is not None and self.asked.prefix is None:
                 order = ""
-                if table == "route" and await is_mostly_touched(self.conn, self.ribs, self.moment):
-                    made.source = all_routes_at()
+                if table == "route":
+                    many = await is_mostly_touched(self.conn, self.ribs, self.moment)
+                    made.source = all_routes_at(mostly_touched=many)
                     made.bind(ribs_then=list(self.ribs))
             sql = f"{made.sql()} ORDER BY {order}" if order else made.sql()
             found = chunks(self.conn, sql, made.values, first=_FIRST_ROWS, rows=_STREAM_ROWS)
