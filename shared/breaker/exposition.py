@@ -42,7 +42,9 @@ class BreakerCollector(Collector):
             labels=("breaker",),
         )
         calls = CounterMetricFamily(
-            "bgpilot_breaker_calls_total", "Calls by what became of them", labels=("breaker", "outcome")
+            "bgpilot_breaker_calls_total",
+            "Calls by what became of them",
+            labels=("breaker", "outcome"),
         )
         transitions = CounterMetricFamily(
             "bgpilot_breaker_transitions_total", "Changes of state", labels=("breaker",)
