@@ -1,0 +1,332 @@
+"""One way to call a provider: a token, a timeout, a retry outside, a breaker inside, a record.
+
+What a failed call means is in its `Fault`, and what follows from that is in two tables here:
+`verdict` for the breaker and `wait` for the retry. A write is repeated only where the provider
+cannot have had it, or has refused it; else its outcome is not known, and somebody has to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Protocol
+
+import httpx
+import orjson
+import stamina
+
+from services.failover.providers.faults import (
+    CallError,
+    CallUnknownError,
+    Fault,
+    Refusal,
+    TokenError,
+    verdict,
+    wait,
+)
+from shared.breaker import REGISTRY, CircuitBreaker, CircuitOpenError
+from shared.version import version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from shared.breaker import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a provider, without credentials."""
+
+    what: str
+    """For people: `routers.patch of rt-east`."""
+    method: str
+    url: str
+    body: object | None = None
+    writes: bool = False
+    """Whether it changes anything; a POST that reads does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that was sent, and what came back: for the journal."""
+
+    provider: str
+    call: Call
+    at: datetime
+    seconds: float
+    status: int | None
+    """None: no answer came."""
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """By which the provider knows it: operation, request, ray."""
+    error: str | None = None
+
+    def as_row(self) -> dict[str, object]:
+        """It as JSON has it."""
+        return {
+            "provider": self.provider,
+            "what": self.call.what,
+            "method": self.call.method,
+            "url": self.call.url,
+            "body": self.call.body,
+            "at": self.at.isoformat(),
+            "seconds": round(self.seconds, 3),
+            "status": self.status,
+            "ids": dict(self.ids),
+            "error": self.error,
+        }
+
+
+class Provider(Protocol):
+    """What differs between providers."""
+
+    @property
+    def name(self) -> str:
+        """In sentences: `GCP`."""
+        ...
+
+    async def token(self) -> str:
+        """A bearer token that is good now. Raises TokenError."""
+        ...
+
+    async def renewed(self, refused: str) -> str:
+        """Another one after this was refused; the same where there is no other."""
+        ...
+
+    def refusal(self, status: int, answer: object) -> Refusal | None:
+        """Why this answer (JSON, or text where it is none) is a no; None where it is a yes."""
+        ...
+
+    def ids(self, headers: Mapping[str, str], answer: object) -> dict[str, str]:
+        """By which the provider knows the request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a call may take and how often it is tried. All times are seconds."""
+
+    call_seconds: float = 10.0
+    """One request with its answer."""
+    attempts: int = 3
+    initial_backoff: float = 1.0
+    max_backoff: float = 10.0
+    total_seconds: float = 60.0
+    """No attempt begins after so long, so waits that reach past it are not begun either."""
+    failure_threshold: int = 5
+    recovery_timeout: float = 60.0
+
+
+_SINKS: ContextVar[tuple[Callable[[Exchange], None], ...]] = ContextVar("sinks", default=())
+
+
+@contextmanager
+def recording(sink: Callable[[Exchange], None]) -> Iterator[None]:
+    """Hands each exchange within to `sink`, at once, also those of tasks that begin within."""
+    before = _SINKS.set((*_SINKS.get(), sink))
+    try:
+        yield
+    finally:
+        _SINKS.reset(before)
+
+
+class Caller:
+    """Calls one provider in one region, with a breaker for reads and one for writes.
+
+    The client is shared between callers, and closed by whom it belongs to.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        client: httpx.AsyncClient,
+        *,
+        region: str = "",
+        limits: Limits | None = None,
+        registry: Registry | None = REGISTRY,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.provider = provider
+        self.region = region
+        self.limits = limits or Limits()
+        self._client = client
+        self._now = now
+        self._clock = clock
+        self.reads, self.writes = (self._breaker(way, registry) for way in ("read", "write"))
+
+    async def __call__(self, call: Call) -> object:
+        """The answer, parsed. Raises CallError; CallUnknownError where a write may have happened.
+
+        A breaker that a person has forced, or that is open, refuses it as a CallError.
+        """
+        send = (self.writes if call.writes else self.reads)(self._send)
+        ends = self._clock() + self.limits.total_seconds
+
+        def wait_for(error: Exception) -> bool | float:
+            seconds = wait(error)
+            return seconds if self._clock() + float(seconds) <= ends else False
+
+        try:
+            async for attempt in stamina.retry_context(
+                on=wait_for,
+                attempts=self.limits.attempts,
+                timeout=self.limits.total_seconds,
+                wait_initial=self.limits.initial_backoff,
+                wait_max=self.limits.max_backoff,
+                wait_jitter=self.limits.initial_backoff,
+            ):
+                with attempt:
+                    return await send(call)
+        except CircuitOpenError as error:
+            raise CallError(
+                self.provider.name, call.what, Fault.HELD_BACK, str(error), wait=error.retry_after
+            ) from None
+        raise AssertionError("a retry ends with an answer or an error")
+
+    async def _send(self, call: Call) -> object:
+        try:
+            token = await self.provider.token()
+            exchanged = await self._exchange(call, token)
+            if exchanged.fault is Fault.UNAUTHENTICATED:
+                fresh = await self.provider.renewed(token)
+                if fresh != token:
+                    exchanged = await self._exchange(call, fresh)
+        except TokenError as error:
+            raise CallError(self.provider.name, call.what, Fault.NO_TOKEN, str(error)) from None
+        if exchanged.error is not None:
+            raise exchanged.error
+        return exchanged.answer
+
+    async def _exchange(self, call: Call, token: str) -> _Exchanged:
+        at, started = self._now(), self._clock()
+        exchanged = await self._sent(call, token)
+        record = Exchange(
+            provider=self.provider.name,
+            call=call,
+            at=at,
+            seconds=self._clock() - started,
+            status=exchanged.status,
+            ids=exchanged.ids,
+            error=str(exchanged.error) if exchanged.error is not None else None,
+        )
+        for sink in _SINKS.get():
+            sink(record)
+        return exchanged
+
+    async def _sent(self, call: Call, token: str) -> _Exchanged:
+        headers = {
+            "authorization": f"Bearer {token}",
+            "accept": "application/json",
+            "user-agent": f"bgpilot/{version()}",
+        }
+        content = None if call.body is None else orjson.dumps(call.body)
+        if content is not None:
+            headers["content-type"] = "application/json"
+        try:
+            async with asyncio.timeout(self.limits.call_seconds):
+                response = await self._client.request(
+                    call.method, call.url, content=content, headers=headers
+                )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            said = f"no connection could be made ({_named(error)})"
+            return _Exchanged(error=self._error(call, Refusal(Fault.UNREACHABLE, said)))
+        except (httpx.TimeoutException, TimeoutError):
+            said = f"no answer came within {self.limits.call_seconds:g} s"
+            return _Exchanged(error=self._error(call, Refusal(Fault.NO_ANSWER, said)))
+        except httpx.HTTPError as error:
+            said = f"the connection broke before the answer ({_named(error)})"
+            return _Exchanged(error=self._error(call, Refusal(Fault.NO_ANSWER, said)))
+        return self._understood(call, token, response)
+
+    def _understood(self, call: Call, token: str, response: httpx.Response) -> _Exchanged:
+        answer, is_json = _parsed(response)
+        ids = self.provider.ids(response.headers, answer)
+        refusal = self.provider.refusal(response.status_code, answer)
+        if refusal is None and not is_json:
+            refusal = Refusal(Fault.NONSENSE, "the answer is no JSON")
+        if refusal is None:
+            return _Exchanged(answer=answer, status=response.status_code, ids=ids)
+        error = self._error(
+            call,
+            # A provider that repeats our request in its complaint does not make us repeat it.
+            Refusal(refusal.fault, refusal.said.replace(token, "***"), refusal.wait),
+            status=response.status_code,
+            retry_after=_retry_after(response.headers.get("retry-after"), self._now()),
+        )
+        return _Exchanged(error=error, status=response.status_code, ids=ids)
+
+    def _error(
+        self,
+        call: Call,
+        refusal: Refusal,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> CallError:
+        waits = [seconds for seconds in (refusal.wait, retry_after) if seconds is not None]
+        kind = CallUnknownError if call.writes and refusal.fault.leaves_doubt else CallError
+        return kind(
+            self.provider.name,
+            call.what,
+            refusal.fault,
+            refusal.said,
+            status=status,
+            wait=max(waits, default=None),
+        )
+
+    def _breaker(self, way: str, registry: Registry | None) -> CircuitBreaker:
+        parts = [self.provider.name.lower(), self.region, way]
+        return CircuitBreaker(
+            "/".join(part for part in parts if part),
+            failure_threshold=self.limits.failure_threshold,
+            recovery_timeout=self.limits.recovery_timeout,
+            judge_error=verdict,
+            clock=self._clock,
+            registry=registry,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchanged:
+    answer: object = None
+    status: int | None = None
+    ids: dict[str, str] = field(default_factory=dict)
+    error: CallError | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        return self.error.fault if self.error is not None else None
+
+
+def _parsed(response: httpx.Response) -> tuple[object, bool]:
+    """The body and whether it is JSON; no body at all is an empty object."""
+    if not response.content:
+        return {}, True
+    try:
+        return orjson.loads(response.content), True
+    except orjson.JSONDecodeError:
+        return response.text, False
+
+
+def _retry_after(header: str | None, now: datetime) -> float | None:
+    """Seconds (RFC 9110, section 10.2.3: a number, or a date); None: nothing usable is said."""
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - now).total_seconds())
+
+
+def _named(error: Exception) -> str:
+    return str(error) or type(error).__name__
