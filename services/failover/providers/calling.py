@@ -97,8 +97,11 @@ class Provider(Protocol):
         """Another one after this was refused; the same where there is no other."""
         ...
 
-    def refusal(self, status: int, answer: object) -> Refusal | None:
-        """Why this answer (JSON, or text where it is none) is a no; None where it is a yes."""
+    def refusal(self, status: int, headers: Mapping[str, str], answer: object) -> Refusal | None:
+        """Why this answer (JSON, or text where it is none) is a no; None where it is a yes.
+
+        It is asked of every answer, once.
+        """
         ...
 
     def ids(self, headers: Mapping[str, str], answer: object) -> dict[str, str]:
@@ -246,7 +249,7 @@ class Caller:
     def _understood(self, call: Call, token: str, response: httpx.Response) -> _Exchanged:
         answer, is_json = _parsed(response)
         ids = self.provider.ids(response.headers, answer)
-        refusal = self.provider.refusal(response.status_code, answer)
+        refusal = self.provider.refusal(response.status_code, response.headers, answer)
         if refusal is None and not is_json:
             refusal = Refusal(Fault.NONSENSE, "the answer is no JSON")
         if refusal is None:
