@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import generate_latest
 
 from services.ingest import metrics
-from services.ingest.batch import Batcher
+from services.ingest.batcher import Batcher
 from services.ingest.clock import SteadyClock
 from services.ingest.connection import RouterConnection
 from services.ingest.database import await_schema

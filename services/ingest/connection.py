@@ -39,7 +39,7 @@ from services.ingest.wire import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.ingest.batch import Batcher
+    from services.ingest.batcher import Batcher
     from services.ingest.registry import PeerSession, Registry
     from services.ingest.wire import RibView
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from services.ingest.batch import Batch, Batcher
+    from services.ingest.batch import Batch
+    from services.ingest.batcher import Batcher
     from services.ingest.database import Conn
     from services.ingest.repository.copying import Stage
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
-from services.ingest.batch import Batch, Batcher
+from services.ingest.batcher import Batcher
 from services.ingest.changes import (
     PeerWentDown,
     RouterNamed,
@@ -16,6 +17,9 @@ from services.ingest.changes import (
 from services.ingest.registry import PeerSession, Rib
 from services.ingest.wire import RibView, RouteMonitoring, StreamDecoder, Update
 from tests.ingest import speaker
+
+if TYPE_CHECKING:
+    from services.ingest.batch import Batch
 
 PEER = speaker.Peer()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from structlog.testing import capture_logs
 
-from services.ingest.batch import Batcher
+from services.ingest.batcher import Batcher
 from services.ingest.changes import PeerCameUp, RouterConnected, TableComplete
 from services.ingest.connection import MAX_PEERS, RouterConnection, TooManyPeers
 from services.ingest.registry import PeerSession, Rib

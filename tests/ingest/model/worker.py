@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from services.ingest.batch import Batcher
+from services.ingest.batcher import Batcher
 from services.ingest.connection import RouterConnection
 from services.ingest.keeper import Keeper
 from services.ingest.registry import Registry
