@@ -1,0 +1,148 @@
+"""The calls that we make to Cloudflare's API: static routes of Magic Transit, and the token.
+
+Nothing here deletes: an empty id would make "delete one route" into "delete all of them".
+https://developers.cloudflare.com/api/resources/magic_transit/subresources/routes/
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from services.failover.acting.actuator import ActionError, Request
+from services.failover.providers.calling import Call, Caller, recording
+from services.failover.providers.cloudflare.budget import Budget, Purpose
+from services.failover.providers.cloudflare.provider import Cloudflare
+from services.failover.providers.cloudflare.routes import parse, parse_list
+from services.failover.providers.faults import CallError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+    from pydantic import SecretStr
+
+    from services.failover.providers.calling import Limits
+    from services.failover.providers.cloudflare.routes import Route, Row
+    from shared.breaker import Registry
+
+BASE_URL = "https://api.cloudflare.com/client/v4"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What Cloudflare says of our token; not what it may do."""
+
+    owner: Literal["account", "user"]
+    status: str
+    """`active`, `disabled` or `expired`."""
+    expires_on: datetime | None
+    """None: never."""
+
+
+class CloudflareClient:
+    """All calls of one account. Each raises CallError, or ActionError where it makes no sense."""
+
+    def __init__(self, account_id: str, call: Caller, budget: Budget, base_url: str) -> None:
+        if not re.fullmatch(r"\w+", account_id, re.ASCII):
+            raise ValueError("CLOUDFLARE_ACCOUNT_ID is letters and digits, and not empty")
+        self._call = call
+        self._budget = budget
+        self._base_url = base_url
+        self._account_url = f"{base_url}/accounts/{account_id}"
+        self._routes_url = f"{self._account_url}/magic/routes"
+
+    async def routes(self, purpose: Purpose = Purpose.WATCH) -> list[Route]:
+        """All static routes of the account; the list has no pages."""
+        call = Call("list of routes", "GET", self._routes_url)
+        return parse_list(await self._result(call, purpose))
+
+    async def route(self, identifier: str, purpose: Purpose = Purpose.WATCH) -> Route:
+        """One static route."""
+        if not re.fullmatch(r"\w+", identifier, re.ASCII):
+            raise ValueError("a route's id is letters and digits, and not empty")
+        call = Call(f"route {identifier}", "GET", f"{self._routes_url}/{identifier}")
+        match await self._result(call, purpose):
+            case {"route": row}:
+                return parse(row)
+            case other:
+                raise ActionError(f"Cloudflare's answer has no route {identifier}: {other!r:.200}")
+
+    def replacing(self, rows: list[Row]) -> Request:
+        """The bulk update of these rows, as it goes out."""
+        if not rows or not all(row.get("id") for row in rows):
+            raise ValueError("a bulk update needs rows, and each row an id")
+        return Request("PUT", self._routes_url, {"routes": rows})
+
+    async def replace(self, rows: list[Row]) -> None:
+        """Writes whole rows in one request. That it says yes is no proof: read them again."""
+        request = self.replacing(rows)
+        call = Call(
+            f"bulk update of {len(rows)} routes", "PUT", request.url, request.body, writes=True
+        )
+        await self._result(call, Purpose.ACT)
+
+    async def validate(self, rows: list[Row], purpose: Purpose = Purpose.WATCH) -> None:
+        """The same request, which Cloudflare checks, permissions included, and does not do."""
+        request = self.replacing(rows)
+        url = f"{request.url}?validate_only=true"
+        await self._result(Call("validation of a bulk update", "PUT", url, request.body), purpose)
+
+    async def token(self) -> Token:
+        """An account's own token is known to its account, a user's to the user."""
+        try:
+            return await self._token("account", f"{self._account_url}/tokens/verify")
+        except CallError as error:
+            if error.fault not in (Fault.REFUSED, Fault.UNAUTHENTICATED):
+                raise
+        return await self._token("user", f"{self._base_url}/user/tokens/verify")
+
+    async def _token(self, owner: Literal["account", "user"], url: str) -> Token:
+        found = await self._result(Call(f"check of the {owner}'s token", "GET", url), Purpose.WATCH)
+        match found:
+            case {"status": str(status), "expires_on": expires_on}:
+                return Token(owner, status, _moment(expires_on))
+            case {"status": str(status)}:
+                return Token(owner, status, None)
+            case _:
+                raise ActionError(f"Cloudflare says nothing of the token: {found!r:.200}")
+
+    async def _result(self, call: Call, purpose: Purpose) -> object:
+        self._budget.check(purpose, call.what)
+        with recording(lambda _: self._budget.spend()):
+            answer = await self._call(call)
+        return answer.get("result") if isinstance(answer, dict) else None
+
+
+def _moment(text: object) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise ActionError(f"Cloudflare's date cannot be read: {text!r:.50}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def connect(
+    account_id: str,
+    token: SecretStr,
+    *,
+    http: httpx.AsyncClient,
+    clock: Callable[[], float],
+    now: Callable[[], datetime],
+    limits: Limits | None = None,
+    registry: Registry | None,
+    base_url: str = BASE_URL,
+) -> CloudflareClient:
+    """A client of an account; `http` stays its owner's, and may serve other providers as well.
+
+    `clock` is monotonic, in seconds, and `now` the time of day.
+    """
+    budget = Budget(clock)
+    call = Caller(
+        Cloudflare(token, budget), http, limits=limits, registry=registry, now=now, clock=clock
+    )
+    return CloudflareClient(account_id, call, budget, base_url)
