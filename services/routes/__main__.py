@@ -15,12 +15,14 @@ def main() -> None:
     """Runs until SIGINT or SIGTERM."""
     settings = load(RoutesSettings)
     log.configure("routes", settings)
+    app = create_app(settings)
     serve(
-        create_app(settings),
+        app,
         settings.routes_http_host,
         settings.routes_http_port,
         variable="ROUTES_HTTP_PORT",
         trusted_proxies=settings.routes_gateway_ips,
+        on_stop=app.state.live.end,
     )
 
 

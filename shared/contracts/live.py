@@ -32,8 +32,6 @@ class _Common(_Body):
     """`<node>-<number>`: sortable among those of one node."""
     host: str
     """The router's name; its address where it has none."""
-    raw: str | None = Field(default=None, pattern=r"^([0-9A-F]{2})+$")
-    """The BGP message in hexadecimal digits, if asked for with `includeRaw`."""
     router: Address
     peer_id: int
     """As in `/api/v1/peers`."""

@@ -39,9 +39,15 @@ _OPEN_FILES = 65_536
 class _Server(uvicorn.Server):
     """uvicorn, but a signal that asked for the stop does not become the exit status."""
 
-    def __init__(self, config: uvicorn.Config, abort: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        abort: Callable[[], None] = lambda: None,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
         self._abort = abort
+        self._on_stop = on_stop
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -50,6 +56,7 @@ class _Server(uvicorn.Server):
 
     def _begin_stop(self, _: signal.Signals) -> None:
         self.should_exit = True
+        self._on_stop()
 
 
 def serve(
@@ -61,20 +68,22 @@ def serve(
     trusted_proxies: str | None = None,
     finish_seconds: int = 10,
     abort: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves `app` on `host:port` until SIGINT or SIGTERM.
 
     `variable` is the setting that a person changes when the port is taken. The client's address
     is taken from `X-Forwarded-For` only where one of `trusted_proxies` sends it: addresses with
     commas, the empty string for nobody, None for uvicorn's own default of loopback. Requests may
-    take `finish_seconds` more once it stops. A second signal, or a stop that takes longer than
+    take `finish_seconds` more once it stops; `on_stop` is called then, to end those that would take
+    for ever. A second signal, or a stop that takes longer than
     STOP_SECONDS, ends the process at once, after a call of `abort`.
     """
     allow_open_files()
     listener = listen(host, port, variable=variable)
     end_stalled(listener)
     config = configuration(app, trusted_proxies=trusted_proxies, finish_seconds=finish_seconds)
-    server = _Server(config, abort)
+    server = _Server(config, abort, on_stop)
     with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve(sockets=[listener]))
     if isinstance(server.lifespan, LifespanOn) and server.lifespan.shutdown_failed:

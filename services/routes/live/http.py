@@ -61,7 +61,7 @@ class LiveResponse(Response):
 
     async def _stream(self, subscriber: Subscriber, receive: Receive, send: Send) -> None:
         async def write(waiting: Sequence[Message | bytes]) -> None:
-            for chunk in self._chunks(subscriber, waiting):
+            for chunk in self._chunks(waiting):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
         async def idle() -> None:
@@ -75,7 +75,6 @@ class LiveResponse(Response):
 
         if not await self._live.begins():
             raise _AwayAtStart
-        subscriber.options |= self._subscription.options
         self._live.hub.subscribe(subscriber, self._subscription.filters)
         if self._last_id is not None:
             self._live.hub.resume(subscriber, self._last_id)
@@ -90,24 +89,23 @@ class LiveResponse(Response):
         if is_to_be_ended:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _chunks(self, subscriber: Subscriber, waiting: Sequence[Message | bytes]) -> list[bytes]:
+    def _chunks(self, waiting: Sequence[Message | bytes]) -> list[bytes]:
         """Pieces that are large enough to be cheap and small enough to wait for one another."""
-        with_raw = subscriber.options["includeRaw"]
         chunks, chunk, size = [], [], 0
         for one in waiting:
-            chunk.append(self._framed(one, with_raw=with_raw))
+            chunk.append(self._framed(one))
             size += len(chunk[-1])
             if size >= _CHUNK_BYTES:
                 chunks.append(b"".join(chunk))
                 chunk, size = [], 0
         return [*chunks, b"".join(chunk)] if chunk else chunks
 
-    def _framed(self, one: Message | bytes, *, with_raw: bool) -> bytes:
+    def _framed(self, one: Message | bytes) -> bytes:
         if isinstance(one, bytes):
             name, number, body = b"ris_error", b"", one
         else:
             name, number = b"ris_message", b"id: %s\n" % one.id.encode()
-            body = one.body_with_raw if with_raw else one.body
+            body = one.body
         if self._form == "json":
             return body + b"\n"
         return b"%sevent: %s\ndata: %s\n\n" % (number, name, body)

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["UPDATE", "OPEN", "NOTIFICATION", "KEEPALIVE", "RIS_PEER_STATE"]
 
-_END = b"}}"
-
 
 class Network(NamedTuple):
     """A prefix as numbers: `start` is its address, of 32 or 128 bits."""
@@ -33,7 +31,7 @@ def network_of(prefix: str) -> Network:
 
 
 class Message:
-    """A `ris_message`. `data` is its body but for `raw`, which `make_raw` gives where it can.
+    """A `ris_message` with its `data`.
 
     `prefixes` are those that it announces or withdraws, of any family, `hosts` the names by which
     its router is known.
@@ -47,14 +45,12 @@ class Message:
         hosts: Sequence[str],
         prefixes: Sequence[str] = (),
         families: Sequence[str] = (),
-        raw: bytes | None = None,
     ) -> None:
         self.kind: Kind = kind
         self.data = data
         self.hosts = hosts
         self.prefixes = prefixes
         self.families = families
-        self.raw = raw
 
     @property
     def id(self) -> str:
@@ -82,18 +78,6 @@ class Message:
         return orjson.dumps({"type": "ris_message", "data": self.data})
 
     @cached_property
-    def body_with_raw(self) -> bytes:
-        """The same with the BGP message itself, where there is one."""
-        if self.raw is None:
-            return self.body
-        return self.body.removesuffix(_END) + b',"raw":"%s"}}' % self.raw.hex().upper().encode()
-
-    @cached_property
     def text(self) -> str:
         """The body for a WebSocket."""
         return self.body.decode()
-
-    @cached_property
-    def text_with_raw(self) -> str:
-        """The body with the BGP message, for a WebSocket."""
-        return self.body_with_raw.decode()

@@ -37,6 +37,8 @@ _KEYS = (
     "rib",
 )
 _OPTIONS = ("includeRaw", "acknowledge")
+NOT_HAD = {"includeRaw": False}
+"""The option that is taken and never true: octets of messages are not stored."""
 _LONGEST_TEXT = 253
 
 

@@ -46,7 +46,7 @@ class Live:
         try:
             yield
         finally:
-            self.hub.end("the service stops; come back in a few seconds")
+            self.end()
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -67,6 +67,10 @@ class Live:
                 self._linger_until = loop.time() + _LINGER_SECONDS
             if self.hub.is_empty:
                 self._stopping = loop.call_at(self._linger_until, self._stop)
+
+    def end(self) -> None:
+        """Tells every subscriber that the service stops."""
+        self.hub.end("the service stops; come back in a few seconds")
 
     async def begins(self) -> bool:
         """Waits until what is committed from now on is told; False if that takes too long."""

@@ -60,14 +60,13 @@ class _Conversation:
 
     async def write(self, waiting: Sequence[Message | bytes]) -> None:
         """Sends one after the other, each when the transport has room."""
-        with_raw = self._subscriber.options["includeRaw"]
         for one in waiting:
             if isinstance(one, bytes):
                 await self._websocket.send_text(one.decode())
             elif self._subscriber.cut_off is not None:
                 return
             else:
-                await self._websocket.send_text(one.text_with_raw if with_raw else one.text)
+                await self._websocket.send_text(one.text)
 
     async def listen(self) -> None:
         """Handles what the client says until it leaves."""
@@ -104,7 +103,7 @@ class _Conversation:
         asked = protocol.read_subscription(data)
         subscriber = self._subscriber
         self._live.hub.subscribe(subscriber, asked.filters)
-        subscriber.options |= asked.options
+        subscriber.options |= asked.options | protocol.NOT_HAD
         if not await self._live.begins():
             subscriber.answer(
                 protocol.ris_error("the database is away; messages come when it is back")
