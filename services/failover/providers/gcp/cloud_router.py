@@ -1,0 +1,248 @@
+"""The actuator of GCP: sites' Cloud Routers announce the prefix, or do not.
+
+A router has no version that could be compared, and the last who writes it wins. So each change
+reads, changes what differs, waits until GCP says that it is done, and reads again; one at a time
+for each router.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from services.failover.acting.actuator import (
+    ActionError,
+    Done,
+    NotDone,
+    OutcomeUnknownError,
+    Request,
+)
+from services.failover.policy.model import Site, Step, StepKind
+from services.failover.providers.faults import CallError, Fault
+from services.failover.providers.gcp.advertising import (
+    Goal,
+    Network,
+    change,
+    check_touches_only,
+    merged,
+    seen,
+    told,
+)
+from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from services.failover.providers.gcp.compute import Compute, Resource, RouterName
+
+_ADVERTISED = {StepKind.ADVERTISE: True, StepKind.WITHDRAW: False}
+_REQUEST_ID = "REQUEST_ID"
+"""Stands in a preview for the id that a step is given when it is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRouter:
+    """Who announces what at a site."""
+
+    name: RouterName
+    prefix: Network
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long things may take, in seconds."""
+
+    operation: float = 120.0
+    """Until an operation is done."""
+    first_poll: float = 0.5
+    last_poll: float = 5.0
+    """Polls of an operation are further and further apart, up to this."""
+    conflict: float = 30.0
+    """While another change of the router is under way."""
+    conflict_pause: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Announcing:
+    """Which sites' routers are told to announce the prefix."""
+
+    advertised: Mapping[Site, bool | None]
+    """None: could not be read, or some of its sessions are told to and some are not."""
+    detail: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+class CloudRouters:
+    """The `Actuator` for ADVERTISE and WITHDRAW."""
+
+    def __init__(
+        self,
+        compute: Compute,
+        sites: Mapping[Site, SiteRouter],
+        *,
+        generation: Callable[[], int],
+        patience: Patience | None = None,
+        edits_attachments: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`generation` is of the lease that is held now.
+
+        Raises ConfigurationError if both sites have the same router: what is withdrawn for the
+        one would be gone from the other.
+        """
+        if sites[Site.LOCAL].name == sites[Site.REMOTE].name:
+            raise ConfigurationError(
+                "LOCAL_BGP_ROUTER and REMOTE_BGP_ROUTER are the same router in the same region: "
+                "name two"
+            )
+        self._compute = compute
+        self._sites = sites
+        self._generation = generation
+        self._patience = patience or Patience()
+        self._edits_attachments = edits_attachments
+        self._sleep = sleep
+        self._clock = clock
+        self._locks: defaultdict[RouterName, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def preview(self, step: Step) -> list[Request]:
+        """See `Actuator`. GCP itself is asked what the router would be, which changes nothing."""
+        name = self._sites[step.site].name
+        router = await self._compute.router(name)
+        goal = self._goal(step)
+        body = change(router, goal)
+        if not body:
+            return []
+        would_be = await self._compute.preview(name, merged(router, body))
+        check_touches_only(goal.prefix, router, would_be)
+        call = self._compute.patching(name, body, _REQUEST_ID)
+        return [Request(call.method, call.url, call.body)]
+
+    async def apply(self, step: Step, *, request_id: str) -> None:
+        """See `Actuator`."""
+        name, goal = self._sites[step.site].name, self._goal(step)
+        async with self._locks[name]:
+            operation = await self._patched(name, goal, request_id)
+            if operation is None:
+                return
+            try:
+                await self._finished(name, operation)
+                after = await self._compute.router(name)
+            except CallError as error:
+                # The change was accepted, so it may well have been made.
+                raise OutcomeUnknownError(
+                    f"{name} was told to change, and what became of it cannot be read: {error}"
+                ) from error
+        if told(after, goal.prefix) is not goal.advertised:
+            raise ActionError(
+                f"GCP says that {_operation_name(operation)} is done, and {name} is not as it was "
+                "told to be: somebody else changes it too"
+            )
+
+    async def verify(self, step: Step) -> Done | NotDone:
+        """See `Actuator`. What counts is what is announced over the sessions that are up."""
+        name, goal = self._sites[step.site].name, self._goal(step)
+        router, status = await asyncio.gather(
+            self._compute.router(name), self._compute.router_status(name)
+        )
+        evidence: dict[str, object] = {
+            "router": name.router,
+            "region": name.region,
+            "told": told(router, goal.prefix),
+            "seen": (there := seen(status, goal.prefix)),
+        }
+        if missing := _missing(goal, evidence["told"], there):
+            return NotDone(f"{goal.prefix} {missing} by {name}", evidence)
+        return Done(evidence)
+
+    async def announcing(self) -> Announcing:
+        """Both sites, as their routers are told."""
+        read = await asyncio.gather(*(self._told(site) for site in Site))
+        advertised = dict(zip(Site, (answer for answer, _, _ in read), strict=True))
+        detail = "; ".join(sentence for _, sentence, _ in read if sentence)
+        return Announcing(
+            advertised, detail, {s.value: r[2] for s, r in zip(Site, read, strict=True)}
+        )
+
+    async def _told(self, site: Site) -> tuple[bool | None, str, Mapping[str, object]]:
+        name, prefix = self._sites[site].name, self._sites[site].prefix
+        try:
+            router = await self._compute.router(name)
+            answer = told(router, prefix)
+        except ActionError as error:
+            return None, str(error), {"error": str(error)}
+        sentence = (
+            f"some sessions of {name} announce {prefix}, others do not" if answer is None else ""
+        )
+        return answer, sentence, {"router": name.router, "bgp": router.get("bgp", {})}
+
+    async def _patched(self, name: RouterName, goal: Goal, request_id: str) -> Resource | None:
+        """The operation that was accepted; None where nothing had to be changed."""
+        ends = self._clock() + self._patience.conflict
+        while True:
+            body = change(await self._compute.router(name), goal)
+            if not body:
+                return None
+            try:
+                return await self._compute.patch(name, body, request_id)
+            except CallError as error:
+                if error.fault is not Fault.CONFLICT or self._clock() >= ends:
+                    raise
+            await self._sleep(self._patience.conflict_pause)
+
+    async def _finished(self, name: RouterName, operation: Resource) -> None:
+        """Waits for the end of an operation. Done and successful are two things."""
+        patience, pause = self._patience, self._patience.first_poll
+        ends = self._clock() + patience.operation
+        while operation.get("status") != "DONE":
+            if self._clock() >= ends:
+                raise OutcomeUnknownError(
+                    f"{_operation_name(operation)} on {name} was not done in "
+                    f"{patience.operation:g} s, and may still be"
+                )
+            await self._sleep(pause)
+            pause = min(2 * pause, patience.last_poll)
+            operation = await self._compute.operation(name, str(operation.get("name")))
+        if complaint := _complaint(operation):
+            raise ActionError(f"{_operation_name(operation)} on {name} failed: {complaint}")
+
+    def _goal(self, step: Step) -> Goal:
+        if step.kind not in _ADVERTISED:
+            raise ActionError(f"a Cloud Router has no part in a step {step.kind.value}")
+        return Goal(
+            prefix=self._sites[step.site].prefix,
+            advertised=_ADVERTISED[step.kind],
+            generation=self._generation(),
+            edits_attachments=self._edits_attachments,
+        )
+
+
+def _missing(goal: Goal, is_told: object, there: Mapping[str, bool]) -> str | None:
+    """What is not as the goal has it, of what is told and of what is announced to whom."""
+    wrong = ", ".join(name for name, is_there in there.items() if is_there is not goal.advertised)
+    if goal.advertised:
+        if is_told is not True:
+            return "is not on the list of what every session announces"
+        if not there:
+            return "is announced to nobody, since no BGP session is up,"
+        return f"is not announced to {wrong}" if wrong else None
+    if is_told is not False:
+        return "is still on the list of what is announced"
+    return f"is still announced to {wrong}" if wrong else None
+
+
+def _operation_name(operation: Resource) -> str:
+    return f"the operation {operation.get('name')}"
+
+
+def _complaint(operation: Resource) -> str | None:
+    """Why an operation that is done has failed; None if it has not."""
+    errors = (operation.get("error") or {}).get("errors", [])
+    status = operation.get("httpErrorStatusCode")
+    if not errors and not status and "error" not in operation:
+        return None
+    said = [f"{error.get('message', '')} ({error.get('code', 'no code')})" for error in errors]
+    return "; ".join(said) or f"status {status}: {operation.get('httpErrorMessage')}"
