@@ -35,4 +35,10 @@ def _advertised(posture: Posture, site: Site, *, after: bool) -> dict[str, objec
 
 def _preferred(posture: Posture, target: Site) -> dict[str, object]:
     before = posture.preferred
-    return {"preferred": {"before": before.value if before else None, "after": target.value}}
+    diff: dict[str, object] = {
+        "preferred": {"before": before.value if before else None, "after": target.value}
+    }
+    if "cloudflare" in posture.facts:
+        # A change that somebody else makes after this was seen must not be written over.
+        diff["seen"] = posture.facts["cloudflare"]
+    return diff

@@ -17,7 +17,6 @@ from services.failover.acting.actuator import ActionError, Done, NotDone
 from services.failover.policy.model import StepKind
 from services.failover.providers.cloudflare import metrics
 from services.failover.providers.cloudflare.budget import Purpose
-from services.failover.providers.cloudflare.routes import Penalty
 from services.failover.providers.cloudflare.selection import SelectionError, select
 
 if TYPE_CHECKING:
@@ -193,8 +192,6 @@ def _compare(sent: Row, found: Route | None) -> None:
 
 def _outweighed(groups: Groups, target: Site) -> str:
     penalty = groups.penalty(target)
-    if penalty is Penalty.NONE:
-        return f"traffic is not sent to the {target.value} site: {groups.said()}"
     return (
         f"Cloudflare holds tunnels to the {target.value} site for {penalty.name.lower()} and adds "
         f"{int(penalty):,} to their priority: to prefer them would change nothing"
