@@ -102,6 +102,8 @@ class FakeGcp:
         task = asyncio.create_task(settling())
         yield
         task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
     def _route(
         self, path: str, answer: Callable[[Request], Awaitable[Resource]], method: str = "GET"

@@ -34,7 +34,7 @@ class Change:
 Hook: TypeAlias = Callable[[Change], Awaitable[None]]
 
 
-class Refused(Exception):  # noqa: N818 - GCP's answer, as it is
+class Refused(Exception):
     """An error answer."""
 
     def __init__(self, status: int, reason: str, message: str, domain: str = "global") -> None:
