@@ -191,7 +191,10 @@ async def locked(url: str, table: str) -> AsyncIterator[None]:
 
 async def test_a_client_that_goes_away_ends_its_query(api: Api, ingest: Ingest) -> None:
     peer = speaker.Peer()
-    await ingest.say(speaker.peer_up(peer), speaker.announce(peer, "10.0.0.0/8"))
+    # More than is read ahead of the client.
+    many = [f"10.{number >> 8}.{number & 255}.0/24" for number in range(6_000)]
+    updates = [speaker.announce(peer, *many[at : at + 500]) for at in range(0, len(many), 500)]
+    await ingest.say(speaker.peer_up(peer), *updates)
     running = (
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bgpilot routes' "
         "AND state IN ('active', 'idle in transaction') AND datname = current_database()"
@@ -214,7 +217,8 @@ async def test_a_client_that_goes_away_ends_its_query(api: Api, ingest: Ingest) 
     left.set()
     await asyncio.wait_for(answering, 10)
     await ingest.until(running, 0)
-    assert len((await api.client.get("/api/v1/routes?format=ndjson")).text.splitlines()) == 1
+    answer = await api.client.get("/api/v1/routes?format=ndjson")
+    assert len(answer.text.splitlines()) == len(many)
 
 
 @pytest.mark.parametrize(

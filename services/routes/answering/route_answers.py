@@ -13,6 +13,7 @@ from services.routes.answering.expanding import expanded
 from services.routes.answering.fields import router_name
 from services.routes.answering.moments import cautions
 from services.routes.answering.routes import CSV_HEADER, Routes
+from services.routes.answering.streams import ahead
 from services.routes.asking.words import as_asked
 from services.routes.store.current import statement, tables
 from services.routes.store.driver import fetch
@@ -132,9 +133,8 @@ class RouteAnswers:
         texts_by_id = self._texts = self._texts_for(form)
         routes = self._routes = self._renderer()
         head = CSV_HEADER if form == "csv" else ""
-        async with aclosing(self._walk().stream()) as pieces:
-            async for rows in pieces:
-                texts = await texts_by_id.of(self.conn, (row["attr_id"] for row in rows))
+        async with aclosing(ahead(self._stream(texts_by_id))) as pieces:
+            async for rows, texts in pieces:
                 kept = [row for row in rows if self._keeps(row, texts)] if self.asked.rpki else rows
                 if form == "csv":
                     lines = "".join(routes.csv(kept, texts))
@@ -144,6 +144,13 @@ class RouteAnswers:
                     yield len(kept), f"{head}{lines}".encode()
                     head = ""
         yield 0, head.encode()
+
+    async def _stream(
+        self, texts_by_id: AttributeTexts
+    ) -> AsyncGenerator[tuple[list[Row], Mapping[int, Text]], None]:
+        async with aclosing(self._walk().stream()) as pieces:
+            async for rows in pieces:
+                yield rows, await texts_by_id.of(self.conn, (row["attr_id"] for row in rows))
 
     async def cautions(self) -> list[str]:
         """What must be known of the whole answer, before any route of it is read."""

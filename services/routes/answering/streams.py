@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from fastapi import Query, Request
 from starlette.responses import Response
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from starlette.types import Receive, Scope, Send
+
+Item = TypeVar("Item")
 
 Format = Literal["json", "ndjson", "csv"]
 
@@ -71,6 +73,27 @@ async def streamed(
     except StopAsyncIteration:
         first = (0, b"")
     return _Streamed(first, pieces, form, headers)
+
+
+async def ahead(pieces: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
+    """The same pieces: while one is worked on, the database looks for the next."""
+    async with aclosing(pieces):
+        following = asyncio.create_task(_next(pieces))
+        try:
+            while (piece := await following) is not None:
+                following = asyncio.create_task(_next(pieces))
+                await asyncio.sleep(0)  # so that it is asked for before this one is worked on
+                yield piece
+        finally:
+            following.cancel()
+            await asyncio.wait((following,))
+
+
+async def _next(pieces: AsyncGenerator[Item, None]) -> Item | None:
+    try:
+        return await anext(pieces)
+    except StopAsyncIteration:
+        return None
 
 
 def stream_headers(as_of: datetime | None, warnings: Sequence[str]) -> dict[str, str]:
