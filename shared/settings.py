@@ -59,10 +59,15 @@ def load(kind: type[AnySettings]) -> AnySettings:
         raise ConfigurationError(_sentence(error)) from None
 
 
-def _sentence(error: ValidationError) -> str:
-    parts = []
+def faults(error: ValidationError) -> list[str]:
+    """All that is wrong, each fault beginning with its variable."""
+    found = []
     for fault in error.errors(include_url=False, include_input=False):
         variable = str(fault["loc"][0]).upper() if fault["loc"] else "the settings together"
         what = " is not set" if fault["type"] == "missing" else f": {fault['msg']}"
-        parts.append(variable + what)
-    return "settings cannot be used: " + "; ".join(parts) + " (see .env.example)"
+        found.append(variable + what)
+    return found
+
+
+def _sentence(error: ValidationError) -> str:
+    return "settings cannot be used: " + "; ".join(faults(error)) + " (see .env.example)"

@@ -1,0 +1,83 @@
+"""What is wrong with the settings is said at once, in words that tell what to write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared.settings import faults
+from tests.failover.configured import configured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def said(**changed: Any) -> list[str]:
+    with pytest.raises(ValidationError) as raised:
+        configured(**changed)
+    assert "a-token" not in str(raised.value)
+    return faults(raised.value)
+
+
+def test_settings_that_go_together_are_taken() -> None:
+    settings = configured()
+    assert settings.router_project == "edge"
+    assert settings.limits.hold_down.total_seconds() == 60
+
+
+def test_all_faults_are_said_at_once_also_those_between_settings() -> None:
+    found = said(
+        primary_prefix="203.0.113.7/24",
+        local_bgp_router=None,
+        max_backoff_seconds=0.5,
+        cloudflare_primary_priority=300,
+    )
+    assert [fault.partition(" ")[0].rstrip(":") for fault in found] == [
+        "LOCAL_BGP_ROUTER",
+        "PRIMARY_PREFIX",
+        "MAX_BACKOFF_SECONDS",
+        "CLOUDFLARE_PRIMARY_PRIORITY",
+    ]
+    assert "LOCAL_BGP_ROUTER is not set" in found
+    assert any("write 203.0.113.0/24" in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"description_substring": "  "}, "DESCRIPTION_SUBSTRING: "),
+        ({"primary_prefix": "0.0.0.0/0"}, "PRIMARY_PREFIX: "),
+        ({"primary_prefix": "east"}, "write one like 203.0.113.0/24"),
+        ({"secondary_prefix": "2001:db8::1/32"}, "write 2001:db8::/32"),
+        ({"cloudflare_secondary_priority": 500_000}, "CLOUDFLARE_SECONDARY_PRIORITY: "),
+        ({"cloudflare_primary_priority": 200}, "equal ones share the traffic"),
+        ({"secondary_internal_ip": "10.0.0.1"}, "SECONDARY_INTERNAL_IP: it is PRIMARY_INTERNAL_IP"),
+        ({"failover_call_seconds": 10}, "CHECK_INTERVAL_SECONDS: a call that fails takes longer"),
+        ({"circuit_breaker_timeout_seconds": 10}, "write 30 or more"),
+        ({"failover_lease_seconds": 30}, "FAILOVER_LEASE_SECONDS: 30 is less than two cycles"),
+        ({"failover_observer_seconds": 30}, "FAILOVER_OBSERVER_SECONDS: "),
+        ({"cloudflare_api_token": None}, "or CLOUDFLARE_API_TOKEN_FILE"),
+        ({"remote_bgp_router": "rt-east", "remote_bgp_region": "us-east1"}, "REMOTE_BGP_ROUTER: "),
+        ({"google_application_credentials": "/nowhere/key.json"}, "there is no file /nowhere"),
+        ({"failover_local_peers": "192.0.2.1"}, "write the peers of both sites"),
+        ({"failover_local_probes": "ftp://x"}, "'ftp://x' cannot be probed"),
+        ({"failover_gcp_url": "http://127.0.0.1:9/x"}, "without a path"),
+        ({"enable_gcp_logging": True}, "ENABLE_GCP_LOGGING: "),
+    ],
+)
+def test_a_fault_says_which_variable_and_what_to_write(
+    changed: dict[str, Any], expected: str
+) -> None:
+    found = said(**changed)
+    assert len(found) == 1, found
+    assert expected in found[0]
+
+
+def test_a_token_in_a_file_is_read_without_the_line_end(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("from-a-file\n")
+    settings = configured(cloudflare_api_token=None, cloudflare_api_token_file=file)
+    assert settings.cloudflare_token().get_secret_value() == "from-a-file"
+    assert "from-a-file" not in repr(settings)
