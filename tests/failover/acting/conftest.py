@@ -1,0 +1,44 @@
+"""The database with the schema, and a journal of each kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from services.failover.repository import leases
+from shared.db.engine import create_engine
+from shared.db.migrate import migrate
+from tests.failover.acting.journals import Held, HeldInMemory, HeldInPostgres
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    url = SecretStr(database_url)
+    await migrate(url)
+    engine = create_engine(url, application="test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> AsyncEngine | None:
+    """Where the journal is; None: in memory."""
+    return request.getfixturevalue("engine") if request.param == "postgres" else None
+
+
+@pytest.fixture
+async def held(store: AsyncEngine | None) -> Held:
+    """A journal whose lease is held."""
+    if store is None:
+        return HeldInMemory()
+    async with store.begin() as conn:
+        generation = await leases.take(conn, "one", 60)
+    assert generation is not None
+    return HeldInPostgres(store, generation)
