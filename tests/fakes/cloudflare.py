@@ -12,6 +12,8 @@ import argparse
 import asyncio
 import json
 import random
+import socket
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -123,8 +125,6 @@ class CloudflareFake(RouteTable):
     dice: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable
     faults: list[Fault] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
-    before_write: Callable[[], None] = lambda: None
-    """Called when a write arrives, before its effect: somebody else may be quicker."""
 
     def __post_init__(self) -> None:
         self._calls: deque[datetime] = deque()
@@ -236,7 +236,6 @@ class CloudflareFake(RouteTable):
             gone = list(self.routes.values())
             self.clear(list(self.routes))
             return {"deleted": True, "deleted_routes": gone}
-        self.before_write()
         rows = json.loads(sent.body).get("routes", [])
         for index, row in enumerate(rows):
             self._check(row, index)
@@ -306,7 +305,7 @@ class CloudflareFake(RouteTable):
 def main() -> None:
     """Serves one prefix with a route to each of two sites."""
     options = argparse.ArgumentParser(prog="python -m tests.fakes.cloudflare")
-    options.add_argument("--port", type=int, default=8090)
+    options.add_argument("--port", type=int, default=8090, help="0: a free one, which it prints")
     options.add_argument("--prefix", default="203.0.113.0/24")
     options.add_argument("--local", default="10.0.0.1", help="next hop to the local site")
     options.add_argument("--remote", default="10.0.1.1", help="next hop to the remote site")
@@ -315,7 +314,11 @@ def main() -> None:
     fake = CloudflareFake(token=Token(chosen.token))
     fake.add(chosen.prefix, chosen.local, 100, description="edge-primary")
     fake.add(chosen.prefix, chosen.remote, 200, description="edge-secondary")
-    uvicorn.run(fake.app, port=chosen.port, timeout_graceful_shutdown=1, log_level="warning")
+    config = uvicorn.Config(fake.app, timeout_graceful_shutdown=1, log_level="warning")
+    with socket.create_server(("127.0.0.1", chosen.port)) as listener:
+        sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

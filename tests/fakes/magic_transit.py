@@ -22,6 +22,8 @@ class RouteTable:
     """The health of tunnels by next hop: healthy, degraded or down."""
     history: list[dict[str, dict[str, float]]] = field(default_factory=list)
     """The traffic of all prefixes after each write."""
+    after_write: Callable[[], None] = lambda: None
+    """Called after each write: somebody else may write at once."""
 
     def add(self, prefix: str, nexthop: str, priority: int, **fields: Any) -> str:
         """A route more; returns its id."""
@@ -69,6 +71,7 @@ class RouteTable:
             kept = {"created_on": self.routes[row["id"]]["created_on"]}
             self.routes[row["id"]] = {**optional, **row, **kept, "modified_on": self.moment()}
         self.history.append(self.all_traffic())
+        self.after_write()
         return [self.routes[row["id"]] for row in rows]
 
     def clear(self, identifiers: list[str]) -> None:
