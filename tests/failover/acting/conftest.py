@@ -1,30 +1,16 @@
-"""The database with the schema, and a journal of each kind."""
+"""A journal of each kind."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import SecretStr
 
 from services.failover.repository import leases
-from shared.db.engine import create_engine
-from shared.db.migrate import migrate
 from tests.failover.acting.journals import Held, HeldInMemory, HeldInPostgres
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from sqlalchemy.ext.asyncio import AsyncEngine
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    url = SecretStr(database_url)
-    await migrate(url)
-    engine = create_engine(url, application="test")
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture(params=["memory", "postgres"])
