@@ -1,19 +1,13 @@
-"""Cloudflare's API as far as Magic Transit's static routes go, with its traps and its faults.
+"""A Cloudflare of our own: static routes of Magic Transit and the token, with their traps.
 
-In a test: `httpx.ASGITransport(fake.app)`. As a server on loopback, with two routes for one
-prefix: `python -m tests.fakes.cloudflare --port 8090`; `/_fake/traffic` says who gets traffic,
-`PUT /_fake/tunnels {"10.0.0.1": "down"}` and `POST /_fake/faults {"kind": "partial", "rows": 1}`
-make trouble.
+`python -m tests.fakes.cloudflare` serves one with a route to each of two sites on loopback, and
+`/control/traffic`, `/control/tunnels`, `/control/troubles` and `/control/faults` beside it.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
-import random
 import socket
-import sys
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,18 +15,21 @@ from enum import Enum
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Literal
 
+import click
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.fakes.magic_transit import RouteTable
+from tests.fakes.trouble import Trouble, Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
 TOKEN = "a-token-of-the-account"
@@ -40,18 +37,12 @@ LIMIT, WINDOW, BLOCK = 1_200, timedelta(minutes=5), timedelta(minutes=5)
 
 
 class Kind(Enum):
-    """How a request goes wrong."""
+    """How Cloudflare itself does wrong; what happens on the way is a `Trouble`."""
 
-    LOST_REQUEST = "lost_request"
-    """It never arrives: no effect, no answer."""
-    LOST_ANSWER = "lost_answer"
-    """It has its effect, and no answer comes."""
     PARTIAL = "partial"
     """Of a bulk update only the first `rows` rows are applied; the answer says yes."""
     REFUSED = "refused"
     """`success: false` with status 200."""
-    STATUS = "status"
-    """A status of its own, without effect."""
     NULL = "null"
     """`success: true`, and `result: null`."""
 
@@ -64,7 +55,6 @@ class Fault:
     on: Literal["read", "write"] = "write"
     times: int = 1
     rows: int = 0
-    status: int = 503
     code: int = 10_000
     message: str = "internal error"
 
@@ -110,29 +100,27 @@ class Refused(Exception):
 
 
 @dataclass
-class CloudflareFake(RouteTable):
+class FakeCloudflare(RouteTable):
     """The state. Tests set it as they like; the API changes it as Cloudflare would."""
 
     account: str = ACCOUNT
     token: Token = field(default_factory=Token)
     has_magic_transit: bool = True
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    latency_seconds: float = 0.0
-    loss: float = 0.0
-    """The share of requests that are lost: half on the way there, half on the way back."""
     shows_penalties: bool = False
     """Whether priorities are listed with the penalties of tunnels."""
-    dice: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable
     faults: list[Fault] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._calls: deque[datetime] = deque()
         self._blocked_until: datetime | None = None
+        self._through = Troubled(self._app())
+        self.troubles = self._through.troubles
 
-    @property
-    def app(self) -> Starlette:
-        """The API, and the way to make trouble."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._through(scope, receive, send)
+
+    def _app(self) -> Starlette:
         api = f"/client/v4/accounts/{self.account}"
         both = ["GET", "PUT", "DELETE"]
         return Starlette(
@@ -141,9 +129,10 @@ class CloudflareFake(RouteTable):
                 Route(f"{api}/magic/routes/{{id}}", self._answer(self._one), methods=both),
                 Route(f"{api}/tokens/verify", self._answer(self._verify_account)),
                 Route("/client/v4/user/tokens/verify", self._answer(self._verify_user)),
-                Route("/_fake/traffic", self._tell),
-                Route("/_fake/tunnels", self._set_tunnels, methods=["PUT"]),
-                Route("/_fake/faults", self._add_fault, methods=["POST"]),
+                Route("/control/traffic", self._control_traffic),
+                Route("/control/tunnels", self._control_tunnels, methods=["PUT"]),
+                Route("/control/troubles", self._control_troubles, methods=["PUT"]),
+                Route("/control/faults", self._control_faults, methods=["PUT"]),
             ]
         )
 
@@ -154,16 +143,8 @@ class CloudflareFake(RouteTable):
             body = await request.body()
             sent = Sent(request.method, request.url.path, request.url.query, body)
             self.requests.append(sent)
-            if self.latency_seconds:
-                await self.sleep(self.latency_seconds)
             writes = request.method != "GET" and "validate_only=true" not in sent.query
-            fault = self._next_fault(writes)
-            if fault is not None and fault.kind is Kind.LOST_REQUEST:
-                await asyncio.Event().wait()
-            response = self._respond(handler, request, sent, fault)
-            if fault is not None and fault.kind is Kind.LOST_ANSWER:
-                await asyncio.Event().wait()
-            return response
+            return self._respond(handler, request, sent, self._next_fault(writes))
 
         return answer
 
@@ -173,8 +154,6 @@ class CloudflareFake(RouteTable):
             if fault.on == on and fault.times > 0:
                 fault.times -= 1
                 return fault
-        if self.loss and self.dice.random() < self.loss:
-            return Fault(self.dice.choice([Kind.LOST_REQUEST, Kind.LOST_ANSWER]))
         return None
 
     def _respond(
@@ -185,9 +164,8 @@ class CloudflareFake(RouteTable):
             if "retry-after" in headers:
                 raise Refused(429, 971, "Please wait and consider throttling your request speed")
             self._authorize(request)
-            if fault is not None and fault.kind in (Kind.STATUS, Kind.REFUSED):
-                status = 200 if fault.kind is Kind.REFUSED else fault.status
-                raise Refused(status, fault.code, fault.message)
+            if fault is not None and fault.kind is Kind.REFUSED:
+                raise Refused(200, fault.code, fault.message)
             result = handler(request, sent, fault)
         except Refused as no:
             envelope = {"success": False, "errors": no.errors, "messages": [], "result": None}
@@ -288,36 +266,47 @@ class CloudflareFake(RouteTable):
         priority = self.effective(route) if self.shows_penalties else route["priority"]
         return {**route, "priority": priority}
 
-    # ---- the way to make trouble
+    # ---- beside it
 
-    async def _tell(self, _: Request) -> Response:
+    async def _control_traffic(self, _: Request) -> Response:
         return JSONResponse(self.all_traffic())
 
-    async def _set_tunnels(self, request: Request) -> Response:
+    async def _control_tunnels(self, request: Request) -> Response:
         self.tunnels = await request.json()
-        return JSONResponse(self.all_traffic())
+        return Response(status_code=204)
 
-    async def _add_fault(self, request: Request) -> Response:
-        self.faults.append(Fault(**await request.json()))
+    async def _control_troubles(self, request: Request) -> Response:
+        self.troubles[:] = [Trouble(**one) for one in await request.json()]
+        return Response(status_code=204)
+
+    async def _control_faults(self, request: Request) -> Response:
+        self.faults[:] = [Fault(**one) for one in await request.json()]
         return Response(status_code=204)
 
 
-def main() -> None:
-    """Serves one prefix with a route to each of two sites."""
-    options = argparse.ArgumentParser(prog="python -m tests.fakes.cloudflare")
-    options.add_argument("--port", type=int, default=8090, help="0: a free one, which it prints")
-    options.add_argument("--prefix", default="203.0.113.0/24")
-    options.add_argument("--local", default="10.0.0.1", help="next hop to the local site")
-    options.add_argument("--remote", default="10.0.1.1", help="next hop to the remote site")
-    options.add_argument("--token", default=TOKEN)
-    chosen = options.parse_args()
-    fake = CloudflareFake(token=Token(chosen.token))
-    fake.add(chosen.prefix, chosen.local, 100, description="edge-primary")
-    fake.add(chosen.prefix, chosen.remote, 200, description="edge-secondary")
-    config = uvicorn.Config(fake.app, timeout_graceful_shutdown=1, log_level="warning")
-    with socket.create_server(("127.0.0.1", chosen.port)) as listener:
-        sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
-        sys.stdout.flush()
+def two_sites(
+    fake: FakeCloudflare,
+    prefix: str = "203.0.113.0/24",
+    local: str = "10.0.0.1",
+    remote: str = "10.0.1.1",
+) -> None:
+    """A route to each of two sites; the local one is preferred."""
+    fake.add(prefix, local, 100, description="edge-primary")
+    fake.add(prefix, remote, 200, description="edge-secondary")
+
+
+@click.command()
+@click.option("--port", default=8091, show_default=True, help="0: a free one.")
+@click.option("--prefix", default="203.0.113.0/24", show_default=True)
+@click.option("--local", default="10.0.0.1", show_default=True, help="Next hop to the local site.")
+@click.option("--remote", default="10.0.1.1", show_default=True, help="And to the remote one.")
+def main(port: int, prefix: str, local: str, remote: str) -> None:
+    """Serves a fake Cloudflare, and prints where: its API is at /client/v4."""
+    fake = FakeCloudflare()
+    two_sites(fake, prefix, local, remote)
+    config = uvicorn.Config(fake, timeout_graceful_shutdown=1, log_level="warning")
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        click.echo(f"http://127.0.0.1:{listener.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listener])
 
 

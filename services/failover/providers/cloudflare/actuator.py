@@ -79,8 +79,11 @@ class CloudflareActuator:
         return Preference(groups.preferred, len(matched), groups.said(), facts)
 
     async def preview(self, step: Step) -> list[Request]:
-        """See `Actuator`. The request holds only the rows that differ."""
-        rows = await self._planned(step, Purpose.WATCH)
+        """See `Actuator`. The request holds only the rows that differ.
+
+        It says what there is to do, and `apply` and `rehearse` whether it may be done.
+        """
+        rows = (await self._groups(Purpose.ACT)).changes(_site(step), self._priorities)
         return [self._client.replacing(rows)] if rows else []
 
     async def rehearse(self, step: Step) -> list[Request]:

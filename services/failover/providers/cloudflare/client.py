@@ -17,6 +17,7 @@ from services.failover.providers.cloudflare.budget import Budget, Purpose
 from services.failover.providers.cloudflare.provider import Cloudflare
 from services.failover.providers.cloudflare.routes import parse, parse_list
 from services.failover.providers.faults import CallError, Fault
+from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from services.failover.providers.cloudflare.routes import Route, Row
     from shared.breaker import Registry
 
-BASE_URL = "https://api.cloudflare.com/client/v4"
+ORIGIN = "https://api.cloudflare.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,13 @@ class Token:
 class CloudflareClient:
     """All calls of one account. Each raises CallError, or ActionError where it makes no sense."""
 
-    def __init__(self, account_id: str, call: Caller, budget: Budget, base_url: str) -> None:
+    def __init__(self, account_id: str, call: Caller, budget: Budget, origin: str) -> None:
         if not re.fullmatch(r"\w+", account_id, re.ASCII):
-            raise ValueError("CLOUDFLARE_ACCOUNT_ID is letters and digits, and not empty")
+            raise ConfigurationError("CLOUDFLARE_ACCOUNT_ID is letters and digits, and not empty")
         self._call = call
         self._budget = budget
-        self._base_url = base_url
-        self._account_url = f"{base_url}/accounts/{account_id}"
+        self._base_url = f"{origin.rstrip('/')}/client/v4"
+        self._account_url = f"{self._base_url}/accounts/{account_id}"
         self._routes_url = f"{self._account_url}/magic/routes"
 
     async def routes(self, purpose: Purpose = Purpose.WATCH) -> list[Route]:
@@ -128,21 +129,22 @@ def _moment(text: object) -> datetime | None:
 
 def connect(
     account_id: str,
-    token: SecretStr,
+    token: Callable[[], SecretStr],
     *,
     http: httpx.AsyncClient,
     clock: Callable[[], float],
     now: Callable[[], datetime],
-    limits: Limits | None = None,
     registry: Registry | None,
-    base_url: str = BASE_URL,
+    limits: Limits | None = None,
+    origin: str = ORIGIN,
 ) -> CloudflareClient:
     """A client of an account; `http` stays its owner's, and may serve other providers as well.
 
-    `clock` is monotonic, in seconds, and `now` the time of day.
+    `token` is called again when the token is refused. `clock` is monotonic, in seconds, and `now`
+    the time of day.
     """
     budget = Budget(clock)
     call = Caller(
         Cloudflare(token, budget), http, limits=limits, registry=registry, now=now, clock=clock
     )
-    return CloudflareClient(account_id, call, budget, base_url)
+    return CloudflareClient(account_id, call, budget, origin)

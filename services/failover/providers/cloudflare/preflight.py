@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from services.failover.acting.actuator import ActionError
@@ -12,6 +10,7 @@ from services.failover.providers.cloudflare import metrics
 from services.failover.providers.cloudflare.provider import NOT_ONBOARDED
 from services.failover.providers.cloudflare.selection import select
 from services.failover.providers.faults import CallError, Fault
+from services.failover.providers.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,117 +21,85 @@ if TYPE_CHECKING:
     from services.failover.providers.cloudflare.selection import Selector
 
 EXPIRES_SOON = timedelta(days=14)
+TOKEN, READ, WRITE = (
+    "the Cloudflare token",
+    "the permission to read routes",
+    "the permission to write routes",
+)
+_ADVICE = (
+    "; CLOUDFLARE_API_TOKEN needs Magic Transit Write for the account of CLOUDFLARE_ACCOUNT_ID"
+)
 
 
-class Outcome(Enum):
-    """What a check found."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    """One before it failed, and it could find nothing out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check, with one sentence on what it found and what to do."""
-
-    name: str
-    outcome: Outcome
-    sentence: str
-
-
-async def preflight(
+async def check(
     client: CloudflareClient, selector: Selector, now: Callable[[], datetime]
-) -> list[Check]:
-    """Token, account, read, routes and write, in this order; it never raises for what it finds."""
-    checks = [await _token(client, now())]
+) -> list[Finding]:
+    """Token, account, read, routes and write: everything that is found, faults and facts.
+
+    What cannot be looked at for want of what comes before it is left out.
+    """
+    findings = [await _token(client, now())]
     try:
         routes = await client.routes()
     except ActionError as error:
-        return [*checks, *_unread(error)]
-    checks += [
-        Check("cloudflare account", Outcome.OK, "the account has Magic Transit"),
-        Check("cloudflare read", Outcome.OK, f"{len(routes)} static routes can be read"),
+        return [*findings, _unread(error)]
+    findings += [
+        Finding("the Cloudflare account", False, "it has Magic Transit"),
+        Finding(READ, False, f"{len(routes)} static routes can be read"),
         _routes(routes, selector),
-        await _write(client, routes, selector),
     ]
-    return checks
+    if ours := [route for route in routes if selector.matches(route)]:
+        findings.append(await _write(client, ours))
+    return findings
 
 
-async def _token(client: CloudflareClient, now: datetime) -> Check:
+async def _token(client: CloudflareClient, now: datetime) -> Finding:
     try:
         token = await client.token()
     except ActionError as error:
-        return Check(
-            "cloudflare token", Outcome.FAILED, f"CLOUDFLARE_API_TOKEN cannot be used: {error}"
-        )
+        return Finding(TOKEN, True, f"CLOUDFLARE_API_TOKEN cannot be used: {error}")
     if token.expires_on is not None:
         metrics.TOKEN_EXPIRY.set(token.expires_on.timestamp())
-    return Check("cloudflare token", *_judged(token, now))
+    return _judged(token, now)
 
 
-def _judged(token: Token, now: datetime) -> tuple[Outcome, str]:
+def _judged(token: Token, now: datetime) -> Finding:
     if token.status != "active":
-        return Outcome.FAILED, f"CLOUDFLARE_API_TOKEN is {token.status}: make another"
+        return Finding(TOKEN, True, f"CLOUDFLARE_API_TOKEN is {token.status}: make another")
     if token.expires_on is not None and token.expires_on - now < EXPIRES_SOON:
-        return (
-            Outcome.WARNING,
-            f"CLOUDFLARE_API_TOKEN expires on {token.expires_on:%Y-%m-%d}: make another before",
-        )
+        said = f"CLOUDFLARE_API_TOKEN expires on {token.expires_on:%Y-%m-%d}: make another before"
+        return Finding(TOKEN, False, said, is_warning=True)
     if token.owner == "user":
-        return (
-            Outcome.WARNING,
-            "CLOUDFLARE_API_TOKEN is a user's, and shares its limit of requests with the dashboard",
+        said = (
+            "CLOUDFLARE_API_TOKEN is a user's, and shares its limit of requests with the dashboard"
         )
-    return Outcome.OK, "CLOUDFLARE_API_TOKEN is active and belongs to the account"
+        return Finding(TOKEN, False, said, is_warning=True)
+    return Finding(TOKEN, False, "CLOUDFLARE_API_TOKEN is active and belongs to the account")
 
 
-def _unread(error: ActionError) -> list[Check]:
-    """What a list that could not be read says of the account and of the permission."""
-    rest = [
-        Check(f"cloudflare {name}", Outcome.SKIPPED, "the routes could not be read")
-        for name in ("routes", "write")
-    ]
+def _unread(error: ActionError) -> Finding:
+    """What a list that could not be read says of the account, or of the permission."""
     if isinstance(error, CallError) and f"{NOT_ONBOARDED}:" in error.said:
-        account = Check(
-            "cloudflare account",
-            Outcome.FAILED,
-            f"the account has no Magic Transit, or CLOUDFLARE_ACCOUNT_ID is another's: {error}",
-        )
-        read = Check("cloudflare read", Outcome.SKIPPED, "the account has no routes")
-        return [account, read, *rest]
+        said = f"it has no Magic Transit, or CLOUDFLARE_ACCOUNT_ID is another's: {error}"
+        return Finding("the Cloudflare account", True, said)
     refused = isinstance(error, CallError) and error.fault in (Fault.REFUSED, Fault.UNAUTHENTICATED)
-    advice = (
-        "; CLOUDFLARE_API_TOKEN needs Magic Transit Write for the account of CLOUDFLARE_ACCOUNT_ID"
-        if refused
-        else ""
-    )
-    account = Check("cloudflare account", Outcome.SKIPPED, "the routes could not be read")
-    return [account, Check("cloudflare read", Outcome.FAILED, f"{error}{advice}"), *rest]
+    return Finding(READ, True, f"{error}{_ADVICE}" if refused else str(error))
 
 
-def _routes(routes: list[Route], selector: Selector) -> Check:
+def _routes(routes: list[Route], selector: Selector) -> Finding:
+    what = "the routes of Magic Transit"
     try:
         groups = select(routes, selector)
     except ActionError as error:
-        return Check("cloudflare routes", Outcome.FAILED, str(error))
-    outcome = Outcome.OK if groups.preferred is not None else Outcome.WARNING
-    return Check("cloudflare routes", outcome, f"{len(list(groups))} match: {groups.said()}")
+        return Finding(what, True, str(error))
+    said = f"{len(list(groups))} match: {groups.said()}"
+    return Finding(what, False, said, is_warning=groups.preferred is None)
 
 
-async def _write(client: CloudflareClient, routes: list[Route], selector: Selector) -> Check:
-    """Validates a bulk update of our rows as they are, so that even a done one changes nothing."""
-    rows = [r.with_priority(r.own_priority) for r in routes if selector.matches(r)]
-    if not rows:
-        return Check("cloudflare write", Outcome.SKIPPED, "there is no route of ours to try it on")
+async def _write(client: CloudflareClient, ours: list[Route]) -> Finding:
+    """Validates an update of our rows as they are, so that even a done one changes nothing."""
     try:
-        await client.validate(rows)
+        await client.validate([route.with_priority(route.own_priority) for route in ours])
     except ActionError as error:
-        return Check(
-            "cloudflare write",
-            Outcome.FAILED,
-            f"{error}; CLOUDFLARE_API_TOKEN needs the permission Magic Transit Write",
-        )
-    return Check("cloudflare write", Outcome.OK, f"an update of {len(rows)} routes would be taken")
+        return Finding(WRITE, True, f"{error}{_ADVICE}")
+    return Finding(WRITE, False, f"an update of {len(ours)} routes would be taken")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from services.failover.providers.faults import Fault, Refusal
+from services.failover.providers.faults import Fault, Refusal, TokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import SecretStr
 
@@ -24,17 +25,29 @@ class Cloudflare:
 
     name = "Cloudflare"
 
-    def __init__(self, token: SecretStr, budget: Budget) -> None:
-        self._token = token
+    def __init__(self, token: Callable[[], SecretStr], budget: Budget) -> None:
+        """`token` reads it anew each time: it may have been changed where it is kept."""
+        self._read_token = token
+        self._token: str | None = None
         self._budget = budget
 
     async def token(self) -> str:
         """The API token."""
-        return self._token.get_secret_value()
+        if self._token is None:
+            self._token = await self._read()
+        return self._token
 
-    async def renewed(self, refused: str) -> str:
-        """There is no other."""
-        return refused
+    async def renewed(self, refused: str) -> str:  # noqa: ARG002 - a Provider's
+        """The token that is there now."""
+        self._token = await self._read()
+        return self._token
+
+    async def _read(self) -> str:
+        try:
+            secret = await asyncio.to_thread(self._read_token)
+        except OSError as error:
+            raise TokenError(f"the API token cannot be read: {error}") from None
+        return secret.get_secret_value()
 
     def refusal(self, status: int, headers: Mapping[str, str], answer: object) -> Refusal | None:
         """None where status and envelope both say yes: `success` may be false with 200."""

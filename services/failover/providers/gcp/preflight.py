@@ -8,12 +8,12 @@ https://cloud.google.com/resource-manager/reference/rest/v1/projects/testIamPerm
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.failover.acting.actuator import ActionError
 from services.failover.policy.model import Health, Site
 from services.failover.providers.calling import Call
+from services.failover.providers.findings import Finding
 from services.failover.providers.gcp.advertising import MAX_RANGES, announced, seen
 
 if TYPE_CHECKING:
@@ -31,16 +31,6 @@ ROUTER_PERMISSIONS = (
     "compute.routers.update",
     "compute.regionOperations.get",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    is_fault: bool
-    """Whether it has to be put right before a failover can work."""
-    detail: str
 
 
 async def check(

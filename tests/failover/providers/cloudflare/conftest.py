@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from services.failover.providers.cloudflare.actuator import CloudflareActuator
     from services.failover.providers.cloudflare.client import CloudflareClient
-    from tests.fakes.cloudflare import CloudflareFake
+    from tests.fakes.cloudflare import FakeCloudflare
 
 
 @pytest.fixture
@@ -23,20 +23,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def fake(clock: Clock) -> CloudflareFake:
+def fake(clock: Clock) -> FakeCloudflare:
     """A Cloudflare that sends traffic to the local site."""
     return cloudflare(clock)
 
 
 @pytest.fixture
-async def client(fake: CloudflareFake, clock: Clock) -> AsyncIterator[CloudflareClient]:
+async def client(fake: FakeCloudflare, clock: Clock) -> AsyncIterator[CloudflareClient]:
     """A client of it."""
     async with client_of(fake, clock) as client:
         yield client
 
 
 @pytest.fixture
-async def actuator(fake: CloudflareFake, clock: Clock) -> AsyncIterator[CloudflareActuator]:
+async def actuator(fake: FakeCloudflare, clock: Clock) -> AsyncIterator[CloudflareActuator]:
     """An actuator on it."""
     async with actuator_of(fake, clock) as actuator:
         yield actuator

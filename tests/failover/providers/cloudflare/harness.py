@@ -16,7 +16,7 @@ from services.failover.providers.cloudflare.actuator import CloudflareActuator
 from services.failover.providers.cloudflare.client import CloudflareClient, connect
 from services.failover.providers.cloudflare.routes import Route, parse
 from services.failover.providers.cloudflare.selection import Priorities, Selector
-from tests.fakes.cloudflare import ACCOUNT, TOKEN, CloudflareFake
+from tests.fakes.cloudflare import ACCOUNT, TOKEN, FakeCloudflare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -68,9 +68,9 @@ def route(number: int, nexthop: str, priority: int, description: str | None = "e
     )
 
 
-def cloudflare(clock: Clock, **state: Any) -> CloudflareFake:
+def cloudflare(clock: Clock, **state: Any) -> FakeCloudflare:
     """Traffic goes to the local site; a third route is somebody else's."""
-    fake = CloudflareFake(now=clock.now, **state)
+    fake = FakeCloudflare(now=clock.now, **state)
     scope = {"colo_names": ["den01"], "colo_regions": ["APAC"]}
     fake.add(PREFIX, NEXT_HOP[LOCAL], 100, description="edge-primary GCP east", scope=scope)
     fake.add(PREFIX, NEXT_HOP[REMOTE], 200, description="edge-secondary GCP west", weight=7)
@@ -80,14 +80,14 @@ def cloudflare(clock: Clock, **state: Any) -> CloudflareFake:
 
 @asynccontextmanager
 async def client_of(
-    fake: CloudflareFake, clock: Clock, *, token: str = TOKEN, limits: Limits = QUICK
+    fake: FakeCloudflare, clock: Clock, *, token: str = TOKEN, limits: Limits = QUICK
 ) -> AsyncIterator[CloudflareClient]:
     """A client that talks to the fake."""
-    transport = httpx.ASGITransport(app=fake.app)
+    transport = httpx.ASGITransport(app=fake)
     async with httpx.AsyncClient(transport=transport) as http:
         yield connect(
             ACCOUNT,
-            SecretStr(token),
+            lambda: SecretStr(token),
             http=http,
             clock=clock,
             now=clock.now,
@@ -98,7 +98,7 @@ async def client_of(
 
 @asynccontextmanager
 async def actuator_of(
-    fake: CloudflareFake, clock: Clock, **changed: Any
+    fake: FakeCloudflare, clock: Clock, **changed: Any
 ) -> AsyncIterator[CloudflareActuator]:
     """An actuator that acts on the fake."""
     async with client_of(fake, clock) as client:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +13,7 @@ from structlog.testing import capture_logs
 from services.failover.acting.actuator import ActionError, Done, NotDone, OutcomeUnknownError
 from services.failover.policy.model import Posture, Step, StepKind
 from services.failover.policy.plan import switch
-from services.failover.providers.cloudflare.client import BASE_URL
+from services.failover.providers.cloudflare.client import ORIGIN
 from services.failover.providers.cloudflare.selection import SelectionError
 from tests.failover.providers.cloudflare.harness import (
     LOCAL,
@@ -24,7 +26,8 @@ from tests.failover.providers.cloudflare.harness import (
     actuator_of,
     cloudflare,
 )
-from tests.fakes.cloudflare import ACCOUNT, CloudflareFake, Fault, Kind
+from tests.fakes.cloudflare import ACCOUNT, FakeCloudflare, Fault, Kind
+from tests.fakes.trouble import Trouble
 
 if TYPE_CHECKING:
     from services.failover.providers.cloudflare.actuator import CloudflareActuator
@@ -33,7 +36,7 @@ ALL_LOCAL = {NEXT_HOP[LOCAL]: 1.0}
 ALL_REMOTE = {NEXT_HOP[REMOTE]: 1.0}
 
 
-def writes(fake: CloudflareFake) -> list[Any]:
+def writes(fake: FakeCloudflare) -> list[Any]:
     """The rows of each bulk update that arrived."""
     return [json.loads(sent.body)["routes"] for sent in fake.requests if sent.method == "PUT"]
 
@@ -49,7 +52,7 @@ async def planned(actuator: CloudflareActuator, clock: Clock) -> Step:
 
 
 async def test_both_groups_change_in_one_request_and_traffic_moves_at_once(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     assert fake.traffic(PREFIX) == ALL_LOCAL
     await actuator.apply(TO_REMOTE, request_id="1")
@@ -59,7 +62,7 @@ async def test_both_groups_change_in_one_request_and_traffic_moves_at_once(
 
 
 async def test_nothing_but_the_priority_of_our_routes_changes(
-    fake: CloudflareFake, actuator: CloudflareActuator, clock: Clock
+    fake: FakeCloudflare, actuator: CloudflareActuator, clock: Clock
 ) -> None:
     before = {key: dict(row) for key, row in fake.routes.items()}
     clock.seconds = 60
@@ -70,7 +73,7 @@ async def test_nothing_but_the_priority_of_our_routes_changes(
 
 
 async def test_what_is_done_already_is_not_sent(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     assert await actuator.preview(TO_LOCAL) == []
     await actuator.apply(TO_LOCAL, request_id="1")
@@ -80,17 +83,20 @@ async def test_what_is_done_already_is_not_sent(
 
 
 async def test_a_preview_is_the_request_that_is_sent_afterwards(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     (request,) = await actuator.preview(TO_REMOTE)
-    assert (request.method, request.url) == ("PUT", f"{BASE_URL}/accounts/{ACCOUNT}/magic/routes")
+    assert (request.method, request.url) == (
+        "PUT",
+        f"{ORIGIN}/client/v4/accounts/{ACCOUNT}/magic/routes",
+    )
     assert writes(fake) == []
     await actuator.apply(TO_REMOTE, request_id="1")
     assert request.body == {"routes": writes(fake)[0]}
 
 
 async def test_a_rehearsal_is_validated_by_cloudflare_and_changes_nothing(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     before = {key: dict(row) for key, row in fake.routes.items()}
     assert await actuator.rehearse(TO_REMOTE) == await actuator.preview(TO_REMOTE)
@@ -100,7 +106,7 @@ async def test_a_rehearsal_is_validated_by_cloudflare_and_changes_nothing(
 
 
 async def test_a_rehearsal_fails_where_the_token_may_not_write(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     fake.token.may = frozenset({"read"})
     with pytest.raises(ActionError, match="validation of a bulk update failed with status 403"):
@@ -108,7 +114,7 @@ async def test_a_rehearsal_fails_where_the_token_may_not_write(
 
 
 async def test_only_the_rows_that_a_partial_update_left_out_are_sent_again(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     fake.faults = [Fault(Kind.PARTIAL, rows=1)]
     with capture_logs() as logs:
@@ -120,7 +126,7 @@ async def test_only_the_rows_that_a_partial_update_left_out_are_sent_again(
 
 
 async def test_an_update_that_stays_partial_is_an_error_that_names_the_routes(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     fake.faults = [Fault(Kind.PARTIAL, rows=1), Fault(Kind.PARTIAL, rows=0, times=9)]
     left = list(fake.routes)[1]
@@ -130,7 +136,7 @@ async def test_an_update_that_stays_partial_is_an_error_that_names_the_routes(
 
 
 async def test_a_yes_without_an_effect_is_not_believed(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     fake.faults = [Fault(Kind.PARTIAL, rows=0, times=9)]
     with pytest.raises(ActionError, match="still have their old priority"):
@@ -139,7 +145,7 @@ async def test_a_yes_without_an_effect_is_not_believed(
 
 
 async def test_a_yes_without_a_result_is_enough_since_the_routes_are_read_again(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     fake.faults = [Fault(Kind.NULL)]
     await actuator.apply(TO_REMOTE, request_id="1")
@@ -147,9 +153,9 @@ async def test_a_yes_without_a_result_is_enough_since_the_routes_are_read_again(
 
 
 async def test_a_timeout_after_the_effect_is_unknown_and_then_found_done(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
-    fake.faults = [Fault(Kind.LOST_ANSWER)]
+    fake.troubles[:] = [Trouble("^PUT", silent=True)]
     with pytest.raises(OutcomeUnknownError):
         await actuator.apply(TO_REMOTE, request_id="1")
     assert isinstance(await actuator.verify(TO_REMOTE), Done)
@@ -158,10 +164,10 @@ async def test_a_timeout_after_the_effect_is_unknown_and_then_found_done(
 
 
 async def test_a_timeout_before_the_effect_is_unknown_and_then_found_not_done(
-    fake: CloudflareFake, actuator: CloudflareActuator, clock: Clock
+    fake: FakeCloudflare, actuator: CloudflareActuator, clock: Clock
 ) -> None:
     step = await planned(actuator, clock)
-    fake.faults = [Fault(Kind.LOST_REQUEST)]
+    fake.troubles[:] = [Trouble("^PUT", lost=True)]
     with pytest.raises(OutcomeUnknownError):
         await actuator.apply(step, request_id="1")
     found = await actuator.verify(step)
@@ -172,7 +178,7 @@ async def test_a_timeout_before_the_effect_is_unknown_and_then_found_not_done(
 
 
 async def test_a_refusal_with_status_200_is_an_error_and_nothing_changes(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     fake.faults = [Fault(Kind.REFUSED, code=1020, message="no such thing")]
     with pytest.raises(ActionError, match="1020: no such thing"):
@@ -181,7 +187,7 @@ async def test_a_refusal_with_status_200_is_an_error_and_nothing_changes(
 
 
 async def test_a_route_that_somebody_changed_since_the_plan_stops_it(
-    fake: CloudflareFake, actuator: CloudflareActuator, clock: Clock
+    fake: FakeCloudflare, actuator: CloudflareActuator, clock: Clock
 ) -> None:
     step = await planned(actuator, clock)
     clock.seconds = 5
@@ -192,7 +198,7 @@ async def test_a_route_that_somebody_changed_since_the_plan_stops_it(
 
 
 async def test_a_route_that_came_or_went_since_the_plan_stops_it(
-    fake: CloudflareFake, actuator: CloudflareActuator, clock: Clock
+    fake: FakeCloudflare, actuator: CloudflareActuator, clock: Clock
 ) -> None:
     step = await planned(actuator, clock)
     fake.add("192.0.2.0/24", NEXT_HOP[LOCAL], 100, description="edge-new")
@@ -207,7 +213,7 @@ async def test_a_route_that_came_or_went_since_the_plan_stops_it(
 
 
 async def test_a_plan_survives_the_journal(
-    fake: CloudflareFake, actuator: CloudflareActuator, clock: Clock
+    fake: FakeCloudflare, actuator: CloudflareActuator, clock: Clock
 ) -> None:
     step = await planned(actuator, clock)
     step = Step(step.kind, step.site, json.loads(json.dumps(step.diff)))
@@ -220,7 +226,7 @@ async def test_a_plan_survives_the_journal(
 
 
 async def test_an_interrupted_step_goes_on_although_it_has_changed_rows_itself(
-    fake: CloudflareFake, actuator: CloudflareActuator, clock: Clock
+    fake: FakeCloudflare, actuator: CloudflareActuator, clock: Clock
 ) -> None:
     step = await planned(actuator, clock)
     clock.seconds = 5
@@ -230,7 +236,7 @@ async def test_an_interrupted_step_goes_on_although_it_has_changed_rows_itself(
 
 
 async def test_another_field_that_changes_meanwhile_is_told_and_the_preference_stays(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     first = next(iter(fake.routes))
     fake.after_write = lambda: fake.edit(first, weight=1)
@@ -240,7 +246,7 @@ async def test_another_field_that_changes_meanwhile_is_told_and_the_preference_s
 
 
 async def test_a_route_that_is_gone_after_the_update_is_an_error(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     second = list(fake.routes)[1]
     fake.add(PREFIX, NEXT_HOP[REMOTE], 200, description="edge-more")
@@ -285,7 +291,7 @@ async def test_the_penalty_of_the_old_site_does_not_get_into_what_is_written(clo
     ("local", "remote", "preferred"), [(100, 200, LOCAL), (200, 100, REMOTE), (100, 100, None)]
 )
 async def test_the_preference_is_read_and_a_tie_is_none(
-    fake: CloudflareFake, actuator: CloudflareActuator, local: int, remote: int, preferred: Any
+    fake: FakeCloudflare, actuator: CloudflareActuator, local: int, remote: int, preferred: Any
 ) -> None:
     for identifier, priority in zip(list(fake.routes)[:2], (local, remote), strict=True):
         fake.edit(identifier, priority=priority)
@@ -296,7 +302,7 @@ async def test_the_preference_is_read_and_a_tie_is_none(
 
 
 async def test_a_selector_that_finds_the_wrong_routes_prefers_none_and_says_why(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     fake.add(PREFIX, "10.9.9.9", 100, description="edge-third")
     found = await actuator.preference()
@@ -308,7 +314,7 @@ async def test_a_selector_that_finds_the_wrong_routes_prefers_none_and_says_why(
 
 
 async def test_a_preference_that_cannot_be_read_is_an_error(
-    fake: CloudflareFake, actuator: CloudflareActuator
+    fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     fake.faults = [Fault(Kind.NULL, on="read")]
     with pytest.raises(ActionError, match="list of routes has none in it"):
@@ -320,15 +326,24 @@ async def test_a_step_of_another_provider_is_refused(actuator: CloudflareActuato
         await actuator.apply(Step(StepKind.WITHDRAW, LOCAL), request_id="1")
 
 
-async def test_whatever_happens_nothing_is_ever_deleted(clock: Clock) -> None:
-    for kind in Kind:
-        fake = cloudflare(clock, faults=[Fault(kind, rows=1), Fault(kind, on="read")])
-        async with actuator_of(fake, clock) as actuator:
-            for step in (TO_REMOTE, TO_LOCAL):
-                try:
-                    await actuator.apply(step, request_id="1")
-                    await actuator.verify(step)
-                except ActionError:
-                    continue
-        assert {sent.method for sent in fake.requests} <= {"GET", "PUT"}
-        assert len(fake.routes) == 3
+TROUBLES = [
+    *(Trouble("magic", **{what: True}) for what in ("lost", "silent", "torn")),
+    Trouble("magic", status=503),
+]
+
+
+@pytest.mark.parametrize("verb", ["GET", "PUT"])
+@pytest.mark.parametrize("trouble", [*Kind, *TROUBLES], ids=str)
+async def test_whatever_happens_nothing_is_ever_deleted_and_a_second_try_sets_it_right(
+    fake: FakeCloudflare, actuator: CloudflareActuator, trouble: Kind | Trouble, verb: str
+) -> None:
+    if isinstance(trouble, Trouble):
+        fake.troubles[:] = [replace(trouble, match=f"^{verb}")]
+    else:
+        fake.faults = [Fault(trouble, on="read" if verb == "GET" else "write", rows=1)]
+    with suppress(ActionError):
+        await actuator.apply(TO_REMOTE, request_id="1")
+    await actuator.apply(TO_REMOTE, request_id="1")
+    assert isinstance(await actuator.verify(TO_REMOTE), Done)
+    assert {sent.method for sent in fake.requests} == {"GET", "PUT"}
+    assert len(fake.routes) == 3

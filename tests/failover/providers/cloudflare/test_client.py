@@ -15,9 +15,10 @@ from services.failover.acting.actuator import ActionError, OutcomeUnknownError
 from services.failover.providers.calling import recording
 from services.failover.providers.cloudflare import client as client_module
 from services.failover.providers.cloudflare.budget import HeldBackError, Purpose
-from services.failover.providers.cloudflare.client import BASE_URL, CloudflareClient, connect
+from services.failover.providers.cloudflare.client import ORIGIN, CloudflareClient, connect
 from services.failover.providers.cloudflare.selection import select
 from services.failover.providers.faults import CallError, Fault
+from shared.errors import ConfigurationError
 from tests.failover.providers.cloudflare.harness import (
     NEXT_HOP,
     PRIORITIES,
@@ -30,9 +31,11 @@ from tests.fakes.cloudflare import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from services.failover.providers.calling import Exchange
 
+BASE_URL = f"{ORIGIN}/client/v4"
 ROUTES = f"{BASE_URL}/accounts/{ACCOUNT}/magic/routes"
 LIST = b"""{"success":true,"errors":[],"messages":[],
  "result":{"routes":[{"id":"c4a7362d577a6c3019a474fd6f485821","prefix":"203.0.113.0/24",\
@@ -64,7 +67,7 @@ async def client(clock: Clock) -> AsyncIterator[CloudflareClient]:
     async with httpx.AsyncClient() as http:
         yield connect(
             ACCOUNT,
-            SecretStr("secret-token"),
+            lambda: SecretStr("secret-token"),
             http=http,
             clock=clock,
             now=clock.now,
@@ -134,10 +137,10 @@ async def test_an_id_that_would_make_another_url_is_never_sent(
 
 
 def test_an_account_id_that_would_make_another_url_is_refused(clock: Clock) -> None:
-    with pytest.raises(ValueError, match="CLOUDFLARE_ACCOUNT_ID"):
+    with pytest.raises(ConfigurationError, match="CLOUDFLARE_ACCOUNT_ID"):
         connect(
             "",
-            SecretStr("token"),
+            lambda: SecretStr("token"),
             http=httpx.AsyncClient(),
             clock=clock,
             now=clock.now,
@@ -334,3 +337,41 @@ async def test_the_token_is_in_no_record_and_no_error(
         await client.replace([{**ROW, "nexthop": NEXT_HOP[REMOTE]}])
     assert [exchange.ids for exchange in exchanges] == [{"ray": "8a-FRA"}]
     assert "secret-token" not in f"{raised.value}{exchanges}"
+
+
+async def test_a_token_that_was_changed_where_it_is_kept_is_read_again_when_it_is_refused(
+    api: respx.MockRouter, clock: Clock
+) -> None:
+    kept = iter(["old", "new"])
+    api.get(ROUTES, headers={"authorization": "Bearer old"}).respond(401, json=no())
+    api.get(ROUTES, headers={"authorization": "Bearer new"}).respond(content=LIST)
+    async with httpx.AsyncClient() as http:
+        client = connect(
+            ACCOUNT,
+            lambda: SecretStr(next(kept)),
+            http=http,
+            clock=clock,
+            now=clock.now,
+            registry=None,
+        )
+        assert len(await client.routes()) == 2
+        assert len(await client.routes()) == 2
+
+
+async def test_a_token_that_cannot_be_read_is_an_error_and_nothing_is_sent(
+    api: respx.MockRouter, clock: Clock, tmp_path: Path
+) -> None:
+    async with httpx.AsyncClient() as http:
+        client = connect(
+            ACCOUNT,
+            lambda: SecretStr((tmp_path / "token").read_text()),
+            http=http,
+            clock=clock,
+            now=clock.now,
+            limits=QUICK,
+            registry=None,
+        )
+        with pytest.raises(CallError, match=r"token cannot be read: .*No such file") as raised:
+            await client.replace([ROW])
+    assert raised.value.fault is Fault.NO_TOKEN
+    assert api.calls.call_count == 0

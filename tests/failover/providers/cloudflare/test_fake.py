@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from tests.failover.providers.cloudflare.harness import LOCAL, NEXT_HOP, PREFIX, REMOTE, Clock
-from tests.fakes.cloudflare import ACCOUNT, TOKEN, CloudflareFake, Fault, Kind
+from tests.fakes.cloudflare import ACCOUNT, TOKEN, FakeCloudflare
+from tests.fakes.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,10 +22,10 @@ AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture
-async def http(fake: CloudflareFake) -> AsyncIterator[httpx.AsyncClient]:
+async def http(fake: FakeCloudflare) -> AsyncIterator[httpx.AsyncClient]:
     """A plain client of the fake."""
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=fake.app), base_url="http://fake", headers=AUTHORIZED
+        transport=httpx.ASGITransport(app=fake), base_url="http://fake", headers=AUTHORIZED
     ) as http:
         yield http
 
@@ -35,7 +35,7 @@ async def rows(http: httpx.AsyncClient) -> list[dict[str, Any]]:
     return [row for row in listed if row["prefix"] == PREFIX]
 
 
-async def test_equal_priorities_share_the_traffic_by_weight(fake: CloudflareFake) -> None:
+async def test_equal_priorities_share_the_traffic_by_weight(fake: FakeCloudflare) -> None:
     first, second, *_ = fake.routes
     fake.edit(first, priority=200, weight=21)
     assert fake.traffic(PREFIX) == {NEXT_HOP[LOCAL]: 0.75, NEXT_HOP[REMOTE]: 0.25}
@@ -43,7 +43,7 @@ async def test_equal_priorities_share_the_traffic_by_weight(fake: CloudflareFake
     assert fake.traffic(PREFIX) == {NEXT_HOP[REMOTE]: 1.0}
 
 
-async def test_a_penalty_moves_the_traffic_and_all_down_keeps_it(fake: CloudflareFake) -> None:
+async def test_a_penalty_moves_the_traffic_and_all_down_keeps_it(fake: FakeCloudflare) -> None:
     fake.tunnels = {NEXT_HOP[LOCAL]: "degraded"}
     assert fake.traffic(PREFIX) == {NEXT_HOP[REMOTE]: 1.0}
     fake.tunnels = {NEXT_HOP[LOCAL]: "down", NEXT_HOP[REMOTE]: "down"}
@@ -51,7 +51,7 @@ async def test_a_penalty_moves_the_traffic_and_all_down_keeps_it(fake: Cloudflar
 
 
 async def test_two_updates_one_after_the_other_pass_through_a_tie(
-    fake: CloudflareFake, http: httpx.AsyncClient
+    fake: FakeCloudflare, http: httpx.AsyncClient
 ) -> None:
     first, second = await rows(http)
     await http.put(ROUTES, json={"routes": [{**first, "priority": 200}]})
@@ -80,7 +80,7 @@ async def test_what_a_row_does_not_say_is_lost(http: httpx.AsyncClient, clock: C
     ],
 )
 async def test_a_wrong_row_is_refused_with_a_pointer_also_in_a_validation(
-    fake: CloudflareFake, http: httpx.AsyncClient, wrong: dict[str, Any], pointer: str
+    fake: FakeCloudflare, http: httpx.AsyncClient, wrong: dict[str, Any], pointer: str
 ) -> None:
     first, _ = await rows(http)
     for query in ("", "?validate_only=true"):
@@ -91,7 +91,7 @@ async def test_a_wrong_row_is_refused_with_a_pointer_also_in_a_validation(
     assert fake.history == []
 
 
-async def test_a_validation_persists_nothing(fake: CloudflareFake, http: httpx.AsyncClient) -> None:
+async def test_a_validation_persists_nothing(fake: FakeCloudflare, http: httpx.AsyncClient) -> None:
     first, _ = await rows(http)
     body = {"routes": [{**first, "priority": 7}]}
     answer = await http.put(ROUTES, params={"validate_only": "true"}, json=body)
@@ -116,48 +116,23 @@ async def test_one_call_too_many_blocks_all_for_five_minutes(
     assert (await http.get(ROUTES)).status_code == 200
 
 
-@pytest.mark.parametrize(("kind", "has_effect"), [("lost_request", False), ("lost_answer", True)])
+@pytest.mark.parametrize(("trouble", "has_effect"), [("lost", False), ("silent", True)])
 async def test_an_answer_can_be_lost_before_or_after_the_effect(
-    fake: CloudflareFake, http: httpx.AsyncClient, kind: str, has_effect: bool
+    fake: FakeCloudflare, http: httpx.AsyncClient, trouble: str, has_effect: bool
 ) -> None:
     first, _ = await rows(http)
-    fake.faults = [Fault(Kind(kind))]
+    fake.troubles[:] = [Trouble("^PUT", **{trouble: True})]
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await http.put(ROUTES, json={"routes": [{**first, "priority": 7}]})
     assert (fake.routes[first["id"]]["priority"] == 7) is has_effect
 
 
-async def test_latency_is_waited_for_and_loss_is_a_share(fake: CloudflareFake) -> None:
-    pauses: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-
-    fake.sleep, fake.latency_seconds = sleep, 0.25
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=fake.app), base_url="http://fake", headers=AUTHORIZED
-    ) as http:
-        await http.get(ROUTES)
-    assert pauses == [0.25]
-    fake.loss = 0.5
-    lost = [fake._next_fault(writes=False) for _ in range(1_000)]
-    assert 400 < sum(fault is not None for fault in lost) < 600
-
-
 async def test_deleting_without_an_id_deletes_all_which_is_why_we_never_do(
-    fake: CloudflareFake, http: httpx.AsyncClient
+    fake: FakeCloudflare, http: httpx.AsyncClient
 ) -> None:
     await http.delete(ROUTES)
     assert fake.routes == {}
-
-
-async def test_moments_are_kept_apart(fake: CloudflareFake, clock: Clock) -> None:
-    identifier = next(iter(fake.routes))
-    before = fake.routes[identifier]["modified_on"]
-    clock.seconds = timedelta(milliseconds=1).total_seconds()
-    fake.edit(identifier, weight=1)
-    assert fake.routes[identifier]["modified_on"] != before
 
 
 async def test_it_runs_as_a_server() -> None:
@@ -175,10 +150,13 @@ async def test_it_runs_as_a_server() -> None:
         (url,) = re.findall(r"http://127\.0\.0\.1:\d+", line)
         async with httpx.AsyncClient(base_url=url, headers=AUTHORIZED, trust_env=False) as http:
             listed = await rows(http)
-            assert (await http.get("/_fake/traffic")).json() == {PREFIX: {NEXT_HOP[LOCAL]: 1.0}}
-            moved = await http.put("/_fake/tunnels", json={NEXT_HOP[LOCAL]: "down"})
-            assert moved.json() == {PREFIX: {NEXT_HOP[REMOTE]: 1.0}}
-            await http.post("/_fake/faults", json={"kind": "refused", "message": "not now"})
+            traffic = "/control/traffic"
+            assert (await http.get(traffic)).json() == {PREFIX: {NEXT_HOP[LOCAL]: 1.0}}
+            await http.put("/control/tunnels", json={NEXT_HOP[LOCAL]: "down"})
+            assert (await http.get(traffic)).json() == {PREFIX: {NEXT_HOP[REMOTE]: 1.0}}
+            await http.put("/control/troubles", json=[{"match": "^GET", "status": 503}])
+            assert (await http.get(traffic)).status_code == 503
+            await http.put("/control/faults", json=[{"kind": "refused", "message": "not now"}])
             refused = await http.put(ROUTES, json={"routes": listed})
             assert (refused.status_code, refused.json()["success"]) == (200, False)
     finally:

@@ -24,7 +24,7 @@ from tests.failover.providers.cloudflare.harness import (
     route,
     selector,
 )
-from tests.fakes.cloudflare import CloudflareFake
+from tests.fakes.cloudflare import FakeCloudflare
 
 BOTH = [route(1, NEXT_HOP[LOCAL], 100), route(2, NEXT_HOP[REMOTE], 200)]
 DESCRIPTIONS = st.sampled_from([None, "", "edge-primary", "our edge-", "Edge-", "other", "edge"])
@@ -196,7 +196,7 @@ def test_one_update_leads_from_any_state_to_one_without_a_tie(
 
 @given(st.lists(st.booleans(), min_size=1, max_size=6), st.sampled_from(Site))
 def test_the_traffic_never_passes_through_a_tie(more_local: list[bool], target: Site) -> None:
-    fake = CloudflareFake()
+    fake = FakeCloudflare()
     prefixes = [f"192.0.2.{number}/32" for number in range(len(more_local))]
     for prefix, is_local in zip(prefixes, more_local, strict=True):
         fake.add(prefix, NEXT_HOP[LOCAL], 100 if is_local else 200, description="edge-")
