@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import google.auth
 import httpx
 import orjson
-from google.auth import crypt, exceptions, jwt
+from google.auth import crypt, exceptions, identity_pool, jwt
 from google.auth.transport import Request, Response
+from google.oauth2 import credentials as user
 
 from services.failover.providers.faults import TokenError
 from shared.errors import ConfigurationError
@@ -96,13 +96,15 @@ class Tokens:
         return self._now() + beyond < token.expires
 
 
-def from_file(path: Path | None, client: httpx.AsyncClient, now: Now) -> Fetch:
+def from_file(
+    path: Path | None, client: httpx.AsyncClient, now: Now, *, metadata_host: str = METADATA_HOST
+) -> Fetch:
     """How tokens are got with these credentials; without, from the metadata server.
 
     Raises ConfigurationError: the file cannot be read or holds no credentials.
     """
     if path is None:
-        return metadata_server(client, now)
+        return metadata_server(client, now, host=metadata_host)
     try:
         info = orjson.loads(path.read_bytes())
         kind = info["type"]
@@ -169,8 +171,15 @@ def metadata_server(client: httpx.AsyncClient, now: Now, *, host: str = METADATA
 
 
 def other_kind(info: Mapping[str, Any], transport: httpx.BaseTransport | None = None) -> Fetch:
-    """Tokens that google-auth gets: workload identity, a user's own credentials."""
-    credentials, _ = google.auth.load_credentials_from_dict(info, scopes=list(SCOPES))  # type: ignore[no-untyped-call]  # google-auth has no annotations
+    """Tokens that google-auth gets: for a workload's identity elsewhere, or for a person.
+
+    Raises KeyError for a kind of credentials that is neither.
+    """
+    kinds: dict[str, Callable[..., Any]] = {
+        "external_account": identity_pool.Credentials.from_info,
+        "authorized_user": user.Credentials.from_authorized_user_info,
+    }
+    credentials = kinds[info["type"]](info, scopes=list(SCOPES))
 
     def refreshed() -> Token:
         with httpx.Client(timeout=10.0, trust_env=False, transport=transport) as client:
