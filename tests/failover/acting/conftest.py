@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.failover.repository import leases
 from tests.failover.acting.journals import Held, HeldInMemory, HeldInPostgres
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Thousands of plans would fill a page each."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture(params=["memory", "postgres"])

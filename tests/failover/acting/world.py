@@ -1,0 +1,241 @@
+"""Two sites in memory, with providers that fail in every way that is known of, and a clock.
+
+Nothing here ever waits, so a coroutine runs to its end at once: `run` needs no event loop. Every
+call of the executor passes a point before it and one after it, and at any point it may crash.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from services.failover.acting.actuator import (
+    ActionError,
+    Done,
+    NotDone,
+    OutcomeUnknownError,
+    Request,
+)
+from services.failover.acting.executor import Executor, Timing
+from services.failover.acting.journal import StepState
+from services.failover.acting.memory import MemoryJournal
+from services.failover.policy.model import Posture, Site, Step, StepKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+Result = TypeVar("Result")
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TIMING = Timing(deadlines=dict.fromkeys(StepKind, 30.0), poll=5.0, plan=900.0)
+BETTER, WORSE = 100, 200
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class Fault(Enum):
+    """What a provider does the next time that it is asked for a change."""
+
+    YES_AND_NOTHING = "it says yes, and nothing happens"
+    TIMEOUT_AFTER = "no answer comes, but it has happened"
+    TIMEOUT_BEFORE = "no answer comes, and it has not happened"
+    HALF = "it does half of it and refuses the rest"
+    REFUSED = "it refuses"
+    UNREADABLE = "it cannot be read the next few times"
+
+
+class Clock:
+    """Seconds that pass when somebody sleeps, and never otherwise."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Points:
+    """Where it may crash; `crash_after` points from now on it does."""
+
+    def __init__(self) -> None:
+        self.crash_after: int | None = None
+        self.passed = 0
+
+    def here(self) -> None:
+        self.passed += 1
+        if self.crash_after is not None:
+            self.crash_after -= 1
+            if self.crash_after < 0:
+                self.crash_after = None
+                raise Crash
+
+    def around(self, inner: Any) -> Any:
+        """The same object, with a point before and after each of its calls."""
+        return _Perilous(inner, self)
+
+
+class _Perilous:
+    def __init__(self, inner: Any, points: Points) -> None:
+        self._inner = inner
+        self._points = points
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            self._points.here()
+            result = await getattr(self._inner, name)(*arguments, **named)
+            self._points.here()
+            return result
+
+        return call
+
+
+@dataclass
+class World:
+    """How things are. It fails at once when a rule is broken."""
+
+    clock: Clock = field(default_factory=Clock)
+    points: Points = field(default_factory=Points)
+    advertised: dict[Site, bool] = field(
+        default_factory=lambda: {Site.LOCAL: True, Site.REMOTE: False}
+    )
+    priority: dict[Site, int] = field(
+        default_factory=lambda: {Site.LOCAL: BETTER, Site.REMOTE: WORSE}
+    )
+    faults: dict[StepKind, deque[Fault]] = field(
+        default_factory=lambda: {kind: deque() for kind in StepKind}
+    )
+    unreadable: int = 0
+    is_bmp_deaf: bool = False
+    """The network does not do what the providers say."""
+    is_bmp_gone: bool = False
+    sent: dict[str, Step] = field(default_factory=dict)
+    ids: itertools.count[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.seen = dict(self.advertised)
+        self.journal = MemoryJournal(self.clock.now)
+
+    @property
+    def preferred(self) -> Site | None:
+        local, remote = self.priority[Site.LOCAL], self.priority[Site.REMOTE]
+        if local == remote:
+            return None
+        return Site.LOCAL if local < remote else Site.REMOTE
+
+    def posture(self) -> Posture:
+        return Posture(self.clock.now(), dict(self.advertised), self.preferred)
+
+    def announce(self, site: Site, is_announced: bool) -> None:
+        """Somebody, we or another, has the site's router announce or withdraw."""
+        self.advertised[site] = is_announced
+        if not self.is_bmp_deaf:
+            self.seen = dict(self.advertised)
+
+    def executor(self, may_go_on: Callable[[], bool] = lambda: True) -> Executor:
+        """As a process has it that starts now."""
+        provider = self.points.around(Provider(self))
+        acting = (StepKind.ADVERTISE, StepKind.WITHDRAW, StepKind.PREFER)
+        return Executor(
+            self.points.around(self.journal),
+            dict.fromkeys(acting, provider),
+            self.points.around(Eyes(self)),
+            timing=TIMING,
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            new_id=lambda: f"00000000-0000-4000-8000-{next(self.ids):012}",
+            may_go_on=may_go_on,
+        )
+
+
+class Provider:
+    """Implements `Actuator` for both vendors."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def preview(self, step: Step) -> list[Request]:
+        return [Request("PATCH", f"https://example.com/{step.kind.value}", step.site.value)]
+
+    async def apply(self, step: Step, *, request_id: str) -> None:
+        self._was_written_down_first(step, request_id)
+        faults = self._world.faults[step.kind]
+        fault = faults.popleft() if faults else None
+        if fault is Fault.REFUSED:
+            raise ActionError("it was refused")
+        if fault is Fault.TIMEOUT_BEFORE:
+            raise OutcomeUnknownError("no answer came")
+        if fault is Fault.UNREADABLE:
+            self._world.unreadable = 3
+        if fault is not Fault.YES_AND_NOTHING:
+            self._change(step, by_half=fault is Fault.HALF)
+        if fault is Fault.TIMEOUT_AFTER:
+            raise OutcomeUnknownError("no answer came")
+        if fault is Fault.HALF:
+            raise ActionError("half of it was refused")
+
+    async def verify(self, step: Step) -> Done | NotDone:
+        if self._world.unreadable:
+            self._world.unreadable -= 1
+            raise ActionError("it cannot be read")
+        if step.kind is StepKind.PREFER:
+            is_so = self._world.priority == self._wanted(step.site)
+        else:
+            is_so = self._world.advertised[step.site] is (step.kind is StepKind.ADVERTISE)
+        return Done({"read": True}) if is_so else NotDone("it is not so")
+
+    def _change(self, step: Step, *, by_half: bool) -> None:
+        world = self._world
+        if step.kind is StepKind.PREFER:
+            world.priority |= {step.site: BETTER} if by_half else self._wanted(step.site)
+        elif not by_half:
+            if step.kind is StepKind.WITHDRAW:
+                assert world.advertised[step.site.other], "withdrawn everywhere"
+            world.announce(step.site, step.kind is StepKind.ADVERTISE)
+
+    def _was_written_down_first(self, step: Step, request_id: str) -> None:
+        (plan,) = (one for one in self._world.journal.plans.values() if one.ended_at is None)
+        (it,) = (one for one in plan.steps if one.request_id == request_id)
+        assert (it.step, it.state) == (step, StepState.BEGUN)
+        assert it.requests
+        assert self._world.sent.setdefault(request_id, step) == step
+
+    def _wanted(self, site: Site) -> dict[Site, int]:
+        return {site: BETTER, site.other: WORSE}
+
+
+class Eyes:
+    """Implements `Confirmation`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def confirm(self, step: Step, *, since: datetime) -> Done | NotDone:
+        assert since <= self._world.clock.now()
+        if self._world.is_bmp_gone:
+            raise ActionError("nobody answers")
+        seen = self._world.seen
+        moved = step.kind is StepKind.CONFIRM_SEEN or not seen[step.site.other]
+        return Done({"seen": True}) if seen[step.site] and moved else NotDone("BMP says no")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """What comes of a coroutine that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    work.close()
+    raise AssertionError("it waits for something")
