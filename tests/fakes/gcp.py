@@ -92,9 +92,10 @@ class FakeGcp:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Operations end also while nobody asks for them."""
+        """Who listens hears what is announced; operations end also while nobody asks for them."""
 
         async def settling() -> None:
+            await self.state.begin()
             while True:
                 await self.state.settle()
                 await asyncio.sleep(0.02)

@@ -177,6 +177,13 @@ class State:
 
     # ---- what GCP does
 
+    async def begin(self) -> None:
+        """Tells the hook what is announced already."""
+        for key, router in self.routers.items():
+            for prefix in sorted(router.announced):
+                if self.hook is not None:
+                    await self.hook(Change(key[1], key[2], prefix, announced=True))
+
     async def settle(self) -> None:
         """Ends the operations whose time has come."""
         for operation in list(self.operations.values()):

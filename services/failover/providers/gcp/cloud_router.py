@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from services.failover.providers.gcp.compute import Compute, Resource, RouterName
 
 _ADVERTISED = {StepKind.ADVERTISE: True, StepKind.WITHDRAW: False}
-_REQUEST_ID = "REQUEST_ID"
-"""Stands in a preview for the id that a step is given when it is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +107,24 @@ class CloudRouters:
         self._locks: defaultdict[RouterName, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def preview(self, step: Step) -> list[Request]:
-        """See `Actuator`. GCP itself is asked what the router would be, which changes nothing."""
+        """See `Actuator`. `REQUEST_ID` stands for the id that the step is given when it is made."""
         name = self._sites[step.site].name
+        body = change(await self._compute.router(name), self._goal(step))
+        return self._requests(name, body)
+
+    async def rehearse(self, step: Step) -> list[Request]:
+        """A preview for which GCP says what the router would be: nothing is done.
+
+        Raises ActionError if that would be more than the prefix, or if GCP refuses it.
+        """
+        name, goal = self._sites[step.site].name, self._goal(step)
         router = await self._compute.router(name)
-        goal = self._goal(step)
-        body = change(router, goal)
-        if not body:
-            return []
-        would_be = await self._compute.preview(name, merged(router, body))
-        check_touches_only(goal.prefix, router, would_be)
-        call = self._compute.patching(name, body, _REQUEST_ID)
-        return [Request(call.method, call.url, call.body)]
+        if body := change(router, goal):
+            would_be = await self._compute.preview(name, merged(router, body))
+            check_touches_only(goal.prefix, router, would_be)
+            if told(would_be, goal.prefix) is not goal.advertised:
+                raise ActionError(f"GCP says that {name} would not be as it would be told to be")
+        return self._requests(name, body)
 
     async def apply(self, step: Step, *, request_id: str) -> None:
         """See `Actuator`."""
@@ -208,6 +213,10 @@ class CloudRouters:
             operation = await self._compute.operation(name, str(operation.get("name")))
         if complaint := _complaint(operation):
             raise ActionError(f"{_operation_name(operation)} on {name} failed: {complaint}")
+
+    def _requests(self, name: RouterName, body: Resource) -> list[Request]:
+        call = self._compute.patching(name, body, "REQUEST_ID")
+        return [Request(call.method, call.url, call.body)] if body else []
 
     def _goal(self, step: Step) -> Goal:
         if step.kind not in _ADVERTISED:

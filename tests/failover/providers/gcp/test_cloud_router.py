@@ -201,12 +201,38 @@ async def test_a_preview_has_the_exact_request_and_changes_nothing(world: World)
             "advertisedIpRanges": [{"range": "203.0.113.0/24", "description": "fo:gen=42"}],
         }
     }
-    assert world.writes() == []
-    assert any(asked.endswith("/preview") for asked in world.fake.asked)
+    assert [asked.split()[0] for asked in world.fake.asked] == ["GET"]
 
 
-async def test_a_preview_of_what_is_so_already_has_no_requests(world: World) -> None:
+async def test_what_is_so_already_has_no_requests(world: World) -> None:
     assert await world.routers().preview(ADVERTISE_LOCAL) == []
+    assert await world.routers().rehearse(ADVERTISE_LOCAL) == []
+
+
+async def test_a_rehearsal_is_a_preview_that_gcp_has_seen_and_changes_nothing(
+    world: World,
+) -> None:
+    rehearsed = await world.routers().rehearse(ADVERTISE_REMOTE)
+    assert any(asked.endswith("rt-west/preview") for asked in world.fake.asked)
+    assert rehearsed == await world.routers().preview(ADVERTISE_REMOTE)
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("would_be", "complaint"),
+    [
+        ({}, "would not be as it would be told to be"),
+        ({"bgp": custom(str(PREFIX), groups=())}, "would also change ALL_SUBNETS"),
+        ({"bgpPeers": []}, "add or delete BGP peers"),
+    ],
+)
+async def test_a_rehearsal_that_ends_elsewhere_is_refused(
+    world: World, would_be: dict[str, object], complaint: str
+) -> None:
+    body = {"resource": {**world.remote.resource, **would_be}}
+    world.fake.troubles.append(Trouble("/preview", status=200, body=body))
+    with pytest.raises(ActionError, match=complaint):
+        await world.routers().rehearse(ADVERTISE_REMOTE)
 
 
 async def test_the_posture_is_what_each_router_is_told(world: World) -> None:

@@ -79,11 +79,15 @@ async def routers(address: str) -> AsyncIterator[CloudRouters]:
         )
 
 
+ALREADY = Change("us-east1", "rt-east", str(PREFIX), True)
+
+
 async def test_a_change_reaches_who_listens_before_it_is_done(
     fake: FakeGcp, changes: asyncio.Queue[Change]
 ) -> None:
     fake.state.operation_seconds = 0.05
     async with served(fake) as address, routers(address) as actuator:
+        assert await changes.get() == ALREADY
         await actuator.apply(ADVERTISE_REMOTE, request_id=REQUEST_ID)
         assert await changes.get() == Change("us-west1", "rt-west", str(PREFIX), True)
         assert isinstance(await actuator.verify(ADVERTISE_REMOTE), Done)
@@ -99,6 +103,7 @@ async def test_an_operation_ends_also_while_nobody_asks(
         headers = {"authorization": "Bearer fake-token"}
         answer = await http.patch(url, json=body, headers=headers)
         assert answer.json()["status"] == "RUNNING"
+        assert await changes.get() == ALREADY
         assert await changes.get() == Change("us-east1", "rt-east", str(PREFIX), False)
 
 
@@ -109,7 +114,7 @@ async def test_a_connection_that_breaks_in_the_answer_leaves_doubt(
     async with served(fake) as address, routers(address) as actuator:
         with pytest.raises(OutcomeUnknownError, match="connection broke before the answer"):
             await actuator.apply(ADVERTISE_REMOTE, request_id=REQUEST_ID)
-        await changes.get()
+        assert [await changes.get(), await changes.get()][0] == ALREADY
         assert isinstance(await actuator.verify(ADVERTISE_REMOTE), Done)
 
 
