@@ -1,5 +1,5 @@
 """Everything that the failover service says to the database.
 
 Functions are handed a connection and never commit: the caller owns the transaction. The journal
-alone owns its transactions, since each of its writes has to be there before what follows it.
+and the lease alone own theirs, since each of their writes has to be there before what follows it.
 """
