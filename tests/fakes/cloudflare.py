@@ -110,6 +110,8 @@ class FakeCloudflare(RouteTable):
     """Whether priorities are listed with the penalties of tunnels."""
     faults: list[Fault] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
+    blocks: int = 0
+    """How often there was one call too many."""
 
     def __post_init__(self) -> None:
         self._calls: deque[datetime] = deque()
@@ -185,6 +187,7 @@ class FakeCloudflare(RouteTable):
             self._calls.append(now)
             if len(self._calls) > LIMIT:
                 self._blocked_until = now + BLOCK
+                self.blocks += 1
         left = max(0, LIMIT - len(self._calls))
         reset = int((self._calls[0] + WINDOW - now).total_seconds()) if self._calls else 0
         headers = {
@@ -295,7 +298,7 @@ def two_sites(
     fake.add(prefix, remote, 200, description="edge-secondary")
 
 
-@click.command()
+@click.command(epilog=f"The account is {ACCOUNT}, and the token {TOKEN}.")
 @click.option("--port", default=8091, show_default=True, help="0: a free one.")
 @click.option("--prefix", default="203.0.113.0/24", show_default=True)
 @click.option("--local", default="10.0.0.1", show_default=True, help="Next hop to the local site.")

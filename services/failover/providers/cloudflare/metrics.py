@@ -23,5 +23,5 @@ REPAIRS = Counter(
 )
 TOKEN_EXPIRY = Gauge(
     "bgpilot_failover_cloudflare_token_expiry_seconds",
-    "When the API token expires, in seconds since 1970; absent where it never does",
+    "When the API token expires, in seconds since 1970; 0 where it never does",
 )

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from services.failover.acting.actuator import ActionError, Done, NotDone, OutcomeUnknownError
 from services.failover.policy.model import Posture, Step, StepKind
 from services.failover.policy.plan import switch
+from services.failover.providers.cloudflare.budget import HeldBackError
 from services.failover.providers.cloudflare.client import ORIGIN
 from services.failover.providers.cloudflare.selection import SelectionError
 from tests.failover.providers.cloudflare.harness import (
@@ -347,3 +348,19 @@ async def test_whatever_happens_nothing_is_ever_deleted_and_a_second_try_sets_it
     assert isinstance(await actuator.verify(TO_REMOTE), Done)
     assert {sent.method for sent in fake.requests} == {"GET", "PUT"}
     assert len(fake.routes) == 3
+
+
+async def test_watching_as_fast_as_can_be_never_leads_to_a_block_and_acting_still_works(
+    fake: FakeCloudflare, actuator: CloudflareActuator, clock: Clock
+) -> None:
+    looks = 0
+    for _ in range(1_200):
+        clock.seconds += 0.25
+        with suppress(HeldBackError):
+            await actuator.preference()
+            looks += 1
+    assert looks == len(fake.requests) < 1_200
+    for step in (TO_REMOTE, TO_LOCAL) * 10:
+        await actuator.apply(step, request_id="1")
+        assert isinstance(await actuator.verify(step), Done)
+    assert fake.blocks == 0

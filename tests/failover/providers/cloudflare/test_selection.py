@@ -166,7 +166,7 @@ def test_a_row_is_written_whole_and_only_its_priority_changes() -> None:
         "description": "edge-",
         "a_field_of_tomorrow": [1],
     }
-    read = {**row, "created_on": "2017", "modified_on": "2018"}
+    read = {**row, "created_on": "2017", "modified_on": "2018", "null_is_left_out": None}
     assert list(parse(read).with_priority(200).items()) == list({**row, "priority": 200}.items())
 
 
