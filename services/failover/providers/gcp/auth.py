@@ -34,6 +34,7 @@ SCOPES = (
 )
 METADATA_HOST = "metadata.google.internal"
 _TOKEN_PATH = "/computeMetadata/v1/instance/service-accounts/default/token"  # noqa: S105 - a path
+_FETCHES_APART = timedelta(seconds=30)
 
 Now: TypeAlias = Callable[[], datetime]
 
@@ -56,7 +57,7 @@ Fetch: TypeAlias = Callable[[], Awaitable[Token]]
 class Tokens:
     """The current token. It is fetched once, however many ask, and early.
 
-    While a new one cannot be had, the old one is used to its end.
+    While a new one cannot be had, the old one is used to its end, and asks are some time apart.
     """
 
     def __init__(self, fetch: Fetch, now: Now, *, early: timedelta = timedelta(minutes=5)) -> None:
@@ -65,11 +66,12 @@ class Tokens:
         self._early = early
         self._lock = asyncio.Lock()
         self._token: Token | None = None
+        self._fails_until = datetime.min.replace(tzinfo=UTC)
 
     async def get(self) -> str:
         """One that is good now; raises TokenError."""
-        if self._token is not None and self._lasts(self._token, self._early):
-            return self._token.value
+        if (held := self._usable()) is not None:
+            return held.value
         async with self._lock:
             return (await self._current()).value
 
@@ -81,16 +83,22 @@ class Tokens:
             return (await self._current()).value
 
     async def _current(self) -> Token:
+        if (usable := self._usable()) is not None:
+            return usable
         held = self._token
-        if held is not None and self._lasts(held, self._early):
-            return held
         try:
             self._token = await self._fetch()
         except TokenError:
+            self._fails_until = self._now() + _FETCHES_APART
             if held is not None and self._lasts(held, timedelta()):
                 return held
             raise
         return self._token
+
+    def _usable(self) -> Token | None:
+        """The token that is held, where there is no need for another, or no hope of one."""
+        early = timedelta() if self._now() < self._fails_until else self._early
+        return self._token if self._token and self._lasts(self._token, early) else None
 
     def _lasts(self, token: Token, beyond: timedelta) -> bool:
         return self._now() + beyond < token.expires

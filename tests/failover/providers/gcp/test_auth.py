@@ -94,7 +94,10 @@ async def test_the_old_token_is_used_to_its_end_while_there_is_no_new_one(
     source.works = False
     clock.seconds += 59 * 60
     assert await tokens.get() == "token-1"
-    clock.seconds += 60
+    clock.seconds += 29
+    assert await tokens.get() == "token-1"
+    assert source.fetched == 2  # the second try is not yet due
+    clock.seconds += 31
     with pytest.raises(TokenError):
         await tokens.get()
 
