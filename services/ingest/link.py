@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 # One read is decoded in one go, so it bounds how long the other connections wait: about 10 ms.
 # With what is missing of a message (INGEST_MAX_MESSAGE), it is all that is held of a connection.
-READ_BYTES = 65_536
+READ_BYTES = 32_768
 _KEEPALIVE = (
     ("TCP_KEEPIDLE", 60),
     ("TCP_KEEPALIVE", 60),  # the name that macOS has for it
