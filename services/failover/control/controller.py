@@ -1,0 +1,325 @@
+"""One cycle: look, decide, record, act.
+
+A plan is carried out beside the cycles, which go on looking meanwhile; there is never a second.
+Replicas that do not hold the lease look and decide as well, and do and record nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from services.failover import metrics
+from services.failover.acting.journal import PlanInFlightError, PlanState, StoppedError
+from services.failover.policy.decide import Mode, Situation, decide
+from services.failover.repository import decisions, orders, plans, records, switchovers
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from prometheus_client import Gauge
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from services.failover.acting.executor import Executor
+    from services.failover.acting.journal import PlanRecord
+    from services.failover.control.watching import Watch
+    from services.failover.policy.decide import Decision, Limits, Override, Pause
+    from services.failover.policy.model import Posture
+    from services.failover.policy.rules import Reach
+    from services.failover.repository.switchovers import Switchover
+
+log = structlog.get_logger(__name__)
+
+ANSWERS_KEPT = timedelta(hours=24)
+
+
+class Providers(Protocol):
+    """How the providers stand."""
+
+    async def posture(self) -> tuple[Posture, Reach] | None:
+        """As they are read now; None: they could not be."""
+        ...
+
+
+class Leadership(Protocol):
+    """Who acts."""
+
+    @property
+    def generation(self) -> int | None:
+        """Of the lease that this process holds; None: it holds none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What stands in the database that a decision depends on."""
+
+    situation: Situation
+    switchover: Switchover | None
+    """The one that is due, which stands in the situation as an override."""
+    failed: str | None
+    """Why the last plan that an operator's word led to came to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What the last cycle came to."""
+
+    situation: Situation
+    decision: Decision
+    decision_id: int | None
+
+
+class Controller:
+    """Cycles of one process; `stop` ends what is under way at its next step."""
+
+    def __init__(
+        self,
+        *,
+        watch: Watch,
+        providers: Providers,
+        engine: AsyncEngine,
+        executor: Executor,
+        leadership: Leadership,
+        limits: Limits,
+        reach: Reach,
+    ) -> None:
+        """`reach` stands until the routes have been read for the first time."""
+        self.last: Cycle | None = None
+        self.limits = limits
+        self._watch = watch
+        self._providers = providers
+        self._engine = engine
+        self._executor = executor
+        self._leadership = leadership
+        self._posture: Posture | None = None
+        self._reach = reach
+        self._generation: int | None = None
+        self._led = 0
+        self._acting: asyncio.Task[None] | None = None
+        self._said: object = None
+
+    async def cycle(self) -> Decision:
+        """Looks, and decides; whatever follows from it is under way when this returns."""
+        inputs, read = await asyncio.gather(self._watch.look(), self._providers.posture())
+        if read is not None:
+            self._posture, self._reach = read
+        metrics.show_posture(self._posture)
+        self._count_led()
+        async with self._engine.begin() as conn:
+            told = await self._told(
+                conn,
+                Situation(
+                    inputs=inputs,
+                    posture=self._posture,
+                    reach=self._reach,
+                    is_leader=self._generation is not None,
+                    plan_in_flight=self.is_acting,
+                    cycles=self._led,
+                ),
+            )
+            decision = self._decide(told)
+            number = await self._recorded(conn, told.situation, decision)
+            if self._generation is not None:
+                await self._follow_up(conn, told.switchover, decision)
+        self.last = Cycle(told.situation, decision, number)
+        self._say(decision)
+        self._act(told, decision, number)
+        return decision
+
+    @property
+    def is_acting(self) -> bool:
+        """Whether a plan is being carried out by this process."""
+        return self._acting is not None and not self._acting.done()
+
+    async def rest(self) -> None:
+        """Returns once nothing is under way any more."""
+        if self._acting is not None:
+            await asyncio.wait([self._acting])
+
+    async def stop(self) -> None:
+        """Ends a plan where it is: its journal says how far, and whoever leads next carries on."""
+        if self._acting is not None and not self._acting.done():
+            self._acting.cancel()
+            await asyncio.wait([self._acting])
+
+    # ---- what is known
+
+    def _count_led(self) -> None:
+        generation = self._leadership.generation
+        self._led = self._led + 1 if generation == self._generation and generation else 0
+        self._generation = generation
+        metrics.LEADER.set(float(generation is not None))
+
+    async def _told(self, conn: AsyncConnection, bare: Situation) -> Told:
+        running = await plans.running(conn)
+        override = await orders.override(conn)
+        switchover = await switchovers.pending(conn)
+        if switchover is not None and not switchover.is_due:
+            switchover = None
+        situation = replace(
+            bare,
+            plan_in_flight=bare.plan_in_flight or running is not None,
+            flips=await plans.flips(conn, bare.inputs.at - self.limits.flip_window),
+            override=switchover.as_override() if switchover is not None else override,
+            pause=await orders.pause(conn),
+        )
+        failed = await switchovers.failed_for_override(conn) if override is not None else None
+        _show_left(metrics.OVERRIDE_SECONDS, override, bare.inputs.at)
+        _show_left(metrics.PAUSE_SECONDS, situation.pause, bare.inputs.at)
+        alarm = await switchovers.unacknowledged_alarm(conn)
+        metrics.PLAN_ALARM.set(float(alarm is not None))
+        return Told(situation, switchover, None if switchover is not None else failed)
+
+    def _decide(self, told: Told) -> Decision:
+        it = told.situation
+        if told.failed is not None and it.override is not None:
+            it = replace(it, override=_held(it.override, told.failed))
+        return decide(it, self.limits)
+
+    # ---- what follows
+
+    async def _recorded(
+        self, conn: AsyncConnection, situation: Situation, decision: Decision
+    ) -> int | None:
+        """The number of its row; None where it is the last one again, or not ours to record."""
+        metrics.DECISIONS.labels(decision.rule).inc()
+        metrics.ALARM.set(float(decision.is_alarm))
+        if self._generation is None:
+            return None
+        if decision.plan is None and self._heading(decision) == self._said:
+            return None
+        return await decisions.record(
+            conn, situation, self.limits, decision, generation=self._generation
+        )
+
+    async def _follow_up(
+        self, conn: AsyncConnection, switchover: Switchover | None, decision: Decision
+    ) -> None:
+        """Ends a switchover that there is nothing to do for, and forgets what is old."""
+        if switchover is not None and decision.plan is None:
+            if decision.rule == "override":
+                await switchovers.end(conn, switchover.switchover_id, "done", decision.sentence)
+            elif decision.violations:
+                await switchovers.end(conn, switchover.switchover_id, "refused", decision.sentence)
+        if self.last is not None:
+            await records.forget_answers(conn, self.last.situation.inputs.at - ANSWERS_KEPT)
+
+    def _say(self, decision: Decision) -> None:
+        """One sentence; at info only where it is another one than before."""
+        heading = self._heading(decision)
+        say = log.debug
+        if heading != self._said:
+            say = log.warning if decision.is_alarm else log.info
+        self._said = heading
+        say(
+            "decision",
+            state=decision.state.value,
+            rule=decision.rule,
+            sentence=decision.sentence,
+            alarm=decision.is_alarm,
+        )
+
+    def _heading(self, decision: Decision) -> object:
+        """What makes a decision another one than the last; its sentence may count seconds."""
+        return (decision.state, decision.rule, decision.is_alarm, self._generation)
+
+    def _act(self, told: Told, decision: Decision, number: int | None) -> None:
+        if self._generation is None or self.is_acting:
+            return
+        override = told.situation.override if decision.rule == "override" else None
+        work: Awaitable[PlanRecord | None]
+        if decision.plan is not None:
+            work = self._executor.carry_out(
+                decision.plan,
+                asked_by=override.owner if override is not None else None,
+                decision_id=number,
+            )
+        elif told.situation.plan_in_flight:
+            work = self._executor.resume()
+        else:
+            return
+        self._acting = asyncio.create_task(self._carried_out(work, told.switchover))
+
+    async def _carried_out(
+        self, work: Awaitable[PlanRecord | None], switchover: Switchover | None
+    ) -> None:
+        try:
+            ended = await work
+            if ended is not None:
+                await self._ended(ended, switchover)
+        except (StoppedError, PlanInFlightError) as reason:
+            log.warning("plan left", reason=str(reason))
+        except Exception:
+            # What it was doing is in the journal, and the next cycle carries on from there.
+            metrics.CYCLES.labels("plan failed").inc()
+            log.exception("plan broke off")
+
+    async def _ended(self, plan: PlanRecord, switchover: Switchover | None) -> None:
+        metrics.PLANS.labels(plan.state.value).inc()
+        if plan.convergence_s is not None:
+            metrics.CONVERGENCE.observe(plan.convergence_s)
+        async with self._engine.begin() as conn:
+            if switchover is None:
+                switchover = await switchovers.pending(conn)
+            if switchover is None or not _is_for(plan, switchover):
+                return
+            state = "done" if plan.state is PlanState.DONE else "failed"
+            await switchovers.end(
+                conn, switchover.switchover_id, state, plan.detail or "", plan.plan_id
+            )
+
+
+def _show_left(gauge: Gauge, order: Override | Pause | None, now: datetime) -> None:
+    gauge.set(0.0 if order is None else max(0.0, (order.until - now).total_seconds()))
+
+
+def _is_for(plan: PlanRecord, switchover: Switchover) -> bool:
+    return (
+        switchover.is_due
+        and plan.asked_by == switchover.owner
+        and plan.target is switchover.to_site
+    )
+
+
+def _held(override: Override, failed: str) -> Override:
+    """An operator's word that could not be carried out is not tried again and again."""
+    reason = (
+        f"{override.reason} (the plan for it came to nothing: {failed}; "
+        "POST /api/v1/failover/ack tries again)"
+    )
+    return replace(override, mode=Mode.HOLD, reason=reason)
+
+
+def is_overdue(last: datetime | None, now: datetime, interval: float) -> bool:
+    """Whether the cycles have stopped coming."""
+    return last is None or (now - last).total_seconds() > 3 * interval
+
+
+async def forever(
+    controller: Controller,
+    *,
+    interval: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
+) -> None:
+    """A cycle every `interval` seconds, whatever becomes of each."""
+    while True:
+        began = clock()
+        try:
+            async with asyncio.timeout(3 * interval):
+                await controller.cycle()
+        except Exception:
+            metrics.CYCLES.labels("failed").inc()
+            log.exception("cycle failed")
+        else:
+            metrics.CYCLES.labels("done").inc()
+            metrics.LAST_CYCLE.set_to_current_time()
+        took = clock() - began
+        metrics.CYCLE_SECONDS.observe(took)
+        await sleep(max(0.0, interval - took))

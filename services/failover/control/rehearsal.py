@@ -1,0 +1,46 @@
+"""What would come of an operator's word, with the exact requests; nothing is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from services.failover import answers
+from services.failover.acting.actuator import ActionError
+from services.failover.policy.decide import decide
+from shared.contracts.failover import CommandBody, PreviewBody
+
+if TYPE_CHECKING:
+    from services.failover.parts import Parts
+    from services.failover.policy.decide import Override
+    from services.failover.policy.model import Step
+
+
+async def rehearsed(parts: Parts, action: str, order: Override) -> CommandBody:
+    """The decision and the plan that this order would lead to, as of the last cycle."""
+    cycle = parts.last
+    # Which replica is asked makes no difference to what would be done.
+    situation = replace(cycle.situation, override=order, is_leader=True)
+    decision = decide(situation, parts.controller.limits)
+    steps = decision.plan.steps if decision.plan is not None else ()
+    return CommandBody(
+        action=action,
+        dry_run=True,
+        sentence=decision.sentence,
+        before=cycle.decision.sentence,
+        steps=[await _preview(parts, step) for step in steps],
+    )
+
+
+async def _preview(parts: Parts, step: Step) -> PreviewBody:
+    body = PreviewBody(
+        kind=step.kind.value, site=step.site.value, diff=dict(step.diff), requests=[]
+    )
+    actuator = parts.actuators.get(step.kind)
+    if actuator is None:
+        return body
+    try:
+        body.requests = answers.request_bodies(await actuator.preview(step))
+    except ActionError as error:
+        body.error = str(error)
+    return body

@@ -1,0 +1,5 @@
+"""HTTP handlers: what is asked, what operators say, and the circuit breakers."""
+
+from services.failover.endpoints import breakers, orders, reading
+
+ALL = [reading.api, orders.api, breakers.api]
