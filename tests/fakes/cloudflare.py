@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
-TOKEN = "a-token-of-the-account"
+TOKEN = "fake-token"
 LIMIT, WINDOW, BLOCK = 1_200, timedelta(minutes=5), timedelta(minutes=5)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from services.failover.acting.actuator import ActionError
 from services.failover.providers.cloudflare import metrics
 from services.failover.providers.cloudflare.provider import NOT_ONBOARDED
-from services.failover.providers.cloudflare.selection import select
+from services.failover.providers.cloudflare.selection import named, rivals, select
 from services.failover.providers.faults import CallError, Fault
 from services.failover.providers.findings import Finding
 
@@ -93,7 +93,9 @@ def _routes(routes: list[Route], selector: Selector) -> Finding:
     except ActionError as error:
         return Finding(what, True, str(error))
     said = f"{len(list(groups))} match: {groups.said()}"
-    return Finding(what, False, said, is_warning=groups.preferred is None)
+    if taking := rivals(routes, groups):
+        said += f"; other routes take traffic from them, whatever is preferred: {named(taking)}"
+    return Finding(what, False, said, is_warning=groups.preferred is None or bool(taking))
 
 
 async def _write(client: CloudflareClient, ours: list[Route]) -> Finding:

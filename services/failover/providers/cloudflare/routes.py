@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from services.failover.acting.actuator import ActionError
@@ -89,7 +90,7 @@ def parse(row: object) -> Route:
             "prefix": str(prefix),
             "nexthop": str(nexthop),
             "priority": int(priority),
-        } if identifier and priority >= 0:
+        } if identifier and priority >= 0 and _is_network(prefix):
             return Route(
                 row=fields,
                 id=identifier,
@@ -113,6 +114,14 @@ def parse_list(result: object) -> list[Route]:
     if len({route.id for route in routes}) != len(routes):
         raise ActionError("Cloudflare's list has two routes of one id: read it again")
     return routes
+
+
+def _is_network(prefix: str) -> bool:
+    try:
+        ip_network(prefix, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(value: object) -> str | None:

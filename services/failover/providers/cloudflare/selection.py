@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from services.failover.acting.actuator import ActionError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from services.failover.providers.cloudflare.routes import Route, Row
 
     Address = IPv4Address | IPv6Address
+    Network = IPv4Network | IPv6Network
 
 
 class SelectionError(ActionError):
@@ -147,7 +148,7 @@ def select(routes: Iterable[Route], selector: Selector) -> Groups:
     if strays := [route for route in matched if selector.site(route) is None]:
         raise SelectionError(
             f"routes match DESCRIPTION_SUBSTRING {selector.description_substring!r} but lead to "
-            f"neither PRIMARY_INTERNAL_IP nor SECONDARY_INTERNAL_IP: {_named(strays)}"
+            f"neither PRIMARY_INTERNAL_IP nor SECONDARY_INTERNAL_IP: {named(strays)}"
         )
     to = {site: tuple(r for r in matched if selector.site(r) is site) for site in Site}
     for site in Site:
@@ -157,6 +158,32 @@ def select(routes: Iterable[Route], selector: Selector) -> Groups:
                 f"({selector.next_hops[site]})"
             )
     return Groups(to)
+
+
+def rivals(routes: Iterable[Route], groups: Groups) -> list[Route]:
+    """Routes of others that take traffic from ours, whichever site we prefer.
+
+    The longest prefix is matched before any priority is looked at; of one prefix, a priority that
+    is not above the highest of ours wins, or shares.
+    """
+    ours = {route.id for _, route in groups}
+    highest: dict[Network, int] = {}
+    for _, route in groups:
+        network = ip_network(route.prefix, strict=False)
+        highest[network] = max(route.own_priority, highest.get(network, 0))
+    return [
+        route
+        for route in routes
+        if route.id not in ours
+        and any(_takes_from(route, network, most) for network, most in highest.items())
+    ]
+
+
+def _takes_from(route: Route, ours: Network, highest: int) -> bool:
+    theirs = ip_network(route.prefix, strict=False)
+    if theirs == ours:
+        return route.own_priority <= highest
+    return theirs.prefixlen > ours.prefixlen and theirs.network_address in ours
 
 
 def _check_count(count: int, selector: Selector) -> None:
@@ -169,7 +196,8 @@ def _check_count(count: int, selector: Selector) -> None:
         raise SelectionError(f"{matches}, and at most {selector.max_routes} may be touched")
 
 
-def _named(routes: list[Route]) -> str:
+def named(routes: list[Route]) -> str:
+    """The first ten, by id and in words."""
     shown = ", ".join(f"{route.id} {route}" for route in routes[:10])
     more = len(routes) - 10
     return f"{shown} and {more} more" if more > 0 else shown

@@ -150,3 +150,27 @@ async def test_groups_that_tie_are_warned_of(
     outcomes, said = await checks(client, clock)
     assert outcomes == {**dict.fromkeys(NAMES, OK), "routes": WARNING}
     assert "tied" in said["routes"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "priority", "takes"),
+    [
+        ("203.0.113.0/25", 900, True),
+        ("203.0.113.0/24", 200, True),
+        ("203.0.113.0/24", 201, False),
+        ("203.0.112.0/23", 1, False),
+        ("2001:db8::/32", 1, False),
+    ],
+)
+async def test_a_route_of_others_that_takes_traffic_from_ours_is_warned_of(
+    fake: FakeCloudflare,
+    client: CloudflareClient,
+    clock: Clock,
+    prefix: str,
+    priority: int,
+    takes: bool,
+) -> None:
+    rival = fake.add(prefix, "10.9.9.9", priority, description="somebody else's")
+    outcomes, said = await checks(client, clock)
+    assert outcomes["routes"] == (WARNING if takes else OK)
+    assert (f"{rival} {prefix} via 10.9.9.9 (somebody else's)" in said["routes"]) is takes
