@@ -14,10 +14,12 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.inventory import PeerBody, RouterBody
 from shared.contracts.problem import MEDIA_TYPE, Problem
 from shared.contracts.routes import RouteBody
+from shared.contracts.stats import StatsBody
 from shared.errors import UserError
 
 Parameters = Sequence[tuple[str, str]]
 Body = TypeVar("Body", bound=BaseModel)
+Data = TypeVar("Data")
 
 _PAGE = 1000
 
@@ -40,6 +42,10 @@ class RoutesClient:
         """Up to `limit` routers."""
         return await self._list("/api/v1/routers", parameters, limit, RouterBody)
 
+    async def stats(self) -> Envelope[StatsBody]:
+        """How far what routers say has come on its way to an answer."""
+        return await self._read("/api/v1/stats", (), StatsBody)
+
     async def raw(self, path: str, parameters: Parameters) -> AsyncGenerator[bytes]:
         """The answer as it is, while it comes."""
         async with self._answer(path, parameters) as answer:
@@ -55,19 +61,17 @@ class RoutesClient:
             asked = [*parameters, ("limit", str(min(missing, _PAGE)))]
             if whole is not None:
                 asked.append(("cursor", whole.meta.next_cursor or ""))
-            page = await self._page(path, asked, kind)
+            page: Envelope[list[Body]] = await self._read(path, asked, list[kind])  # type: ignore[valid-type]  # pydantic makes the class
             if whole is not None:
                 page.data = whole.data + page.data
                 page.meta.warnings = list(dict.fromkeys(whole.meta.warnings + page.meta.warnings))
             whole = page
         return whole
 
-    async def _page(
-        self, path: str, parameters: Parameters, kind: type[Body]
-    ) -> Envelope[list[Body]]:
+    async def _read(self, path: str, parameters: Parameters, kind: type[Data]) -> Envelope[Data]:
         async with self._answer(path, parameters) as answer:
             try:
-                return Envelope[list[kind]].model_validate_json(await answer.aread())  # type: ignore[valid-type]  # pydantic makes the class
+                return Envelope[kind].model_validate_json(await answer.aread())  # type: ignore[valid-type]  # pydantic makes the class
             except ValidationError as error:
                 fault = error.errors()[0]
                 where = ".".join(map(str, fault["loc"]))
