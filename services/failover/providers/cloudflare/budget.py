@@ -24,6 +24,9 @@ LIMIT = 1_200
 WINDOW_SECONDS = 300.0
 BLOCK_SECONDS = 300.0
 """How long all calls are refused, where a 429 does not say it itself."""
+LOOK_SECONDS = 20.0
+"""One look in so long is let through even when little is left: the reserve bears that, and without
+it nobody would know how the routes stand when it is time to act."""
 
 
 class Purpose(Enum):
@@ -79,6 +82,7 @@ class Budget:
         self._at = clock()
         self._blocked_until = self._at
         self._said: _Said | None = None
+        self._looked_at = -math.inf
 
     @property
     def remaining(self) -> int:
@@ -101,7 +105,10 @@ class Budget:
                 "blocked", what, "Cloudflare refuses all calls of this token", self.blocked_for
             )
         if purpose is Purpose.WATCH:
-            self._check_low(what)
+            now = self._clock()
+            if now - self._looked_at < LOOK_SECONDS:
+                self._check_low(what)
+            self._looked_at = now
 
     def spend(self) -> None:
         """Counts a request that was sent, with or without an answer."""
@@ -133,13 +140,16 @@ class Budget:
 
     def _check_low(self, what: str) -> None:
         self._refill()
+        now = self._clock()
+        next_look = self._looked_at + LOOK_SECONDS - now
         if self._tokens < self._reserve + 1:
-            wait = (self._reserve + 1 - self._tokens) / self._per_second
+            wait = min((self._reserve + 1 - self._tokens) / self._per_second, next_look)
             _hold_back("own count", what, "the rest of the requests is kept for writes", wait)
-        said, now = self._said, self._clock()
+        said = self._said
         if said is not None and said.is_low and now < said.until:
             sentence = f"Cloudflare takes {said.remaining} more, which are kept for writes"
-            _hold_back("cloudflare's count", what, sentence, said.until - now)
+            wait = min(said.until - now, next_look)
+            _hold_back("cloudflare's count", what, sentence, wait)
 
     def _refill(self) -> None:
         now = self._clock()
