@@ -362,6 +362,15 @@ async def test_a_storm_of_refused_tokens_opens_it(call: Caller) -> None:
     assert call.reads.state is State.OPEN
 
 
+@respx.mock
+async def test_a_write_that_is_held_back_was_not_done(call: Caller) -> None:
+    call.writes.force_open(seconds=60, owner="op", reason="drill")
+    with pytest.raises(CallError, match=r"op holds it open \(drill\)") as held:
+        await call(WRITE)
+    assert not isinstance(held.value, OutcomeUnknownError)
+    assert held.value.wait is not None
+
+
 # ---- records
 
 
