@@ -67,14 +67,19 @@ class Clock:
 
 
 class Points:
-    """Where it may crash; `crash_after` points from now on it does."""
+    """Where it may crash, or lose its lease: so many points from now on it does."""
 
     def __init__(self) -> None:
         self.crash_after: int | None = None
-        self.passed = 0
+        self.lose_after: int | None = None
+        self.leader = 0
 
     def here(self) -> None:
-        self.passed += 1
+        if self.lose_after is not None:
+            self.lose_after -= 1
+            if self.lose_after < 0:
+                self.lose_after = None
+                self.leader += 1
         if self.crash_after is not None:
             self.crash_after -= 1
             if self.crash_after < 0:
@@ -127,6 +132,12 @@ class World:
         self.seen = dict(self.advertised)
         self.journal = MemoryJournal(self.clock.now)
 
+    def journal_of(self, leader: int) -> MemoryJournal:
+        """The same journal, for one that leads as long as no other does."""
+        journal = MemoryJournal(self.clock.now, lambda: self.points.leader == leader)
+        journal.plans = self.journal.plans
+        return journal
+
     @property
     def preferred(self) -> Site | None:
         local, remote = self.priority[Site.LOCAL], self.priority[Site.REMOTE]
@@ -148,7 +159,7 @@ class World:
         provider = self.points.around(Provider(self))
         acting = (StepKind.ADVERTISE, StepKind.WITHDRAW, StepKind.PREFER)
         return Executor(
-            self.points.around(self.journal),
+            self.points.around(self.journal_of(self.points.leader)),
             dict.fromkeys(acting, provider),
             self.points.around(Eyes(self)),
             timing=TIMING,

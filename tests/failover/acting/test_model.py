@@ -1,0 +1,94 @@
+"""Whatever is seen, ordered, broken and interrupted, in any order: the rules hold.
+
+BGPILOT_MODEL_EXAMPLES says how many sequences are tried.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from services.failover.acting.journal import PlanState
+from services.failover.policy.decide import Mode
+from services.failover.policy.model import Health, Role, Site, StepKind
+from tests.failover.acting.controller import Controller
+from tests.failover.acting.world import Fault
+from tests.failover.policy.situations import LIMITS
+
+SEQUENCES = int(os.environ.get("BGPILOT_MODEL_EXAMPLES", "300"))
+
+SITES = st.sampled_from(Site)
+SECONDS = st.sampled_from([1.0, 61.0, 301.0, 1_000.0])
+ACTING = st.sampled_from([StepKind.ADVERTISE, StepKind.PREFER, StepKind.WITHDRAW])
+
+TROUBLE = st.one_of(
+    st.tuples(st.just("break_next"), ACTING, st.sampled_from(Fault)),
+    st.tuples(st.just("crash"), st.integers(0, 60)),
+    st.tuples(st.just("lose"), st.integers(0, 60)),
+    st.tuples(st.just("have_bmp"), st.sampled_from(["deaf", "gone", "there", "there"])),
+)
+MOVING = st.one_of(
+    st.tuples(st.just("well")),
+    st.tuples(st.just("ill"), SITES),
+    st.tuples(st.just("order"), st.sampled_from(Mode), st.just(10.0)),
+)
+HAPPENS = st.one_of(
+    TROUBLE,
+    MOVING,
+    MOVING,
+    st.tuples(st.just("see"), SITES, st.sampled_from(Role), st.sampled_from(Health)),
+    st.tuples(st.just("blind")),
+    st.tuples(st.just("wait"), SECONDS),
+    st.tuples(st.just("order"), st.sampled_from(Mode), SECONDS),
+    st.tuples(st.just("lift")),
+    st.tuples(st.just("pause_for"), SECONDS),
+    st.tuples(st.just("unpause")),
+    st.tuples(st.just("acknowledge")),
+    st.tuples(st.just("touch"), SITES, st.booleans()),
+)
+LIMITS_OF_SOMEBODY = st.builds(
+    lambda withdraws, failback, warm_up, max_flips: replace(
+        LIMITS,
+        withdraws=withdraws,
+        failback=failback,
+        warm_up_cycles=warm_up,
+        max_flips=max_flips,
+        failback_hold_down=timedelta(seconds=60),
+    ),
+    st.sampled_from([True, True, False]),
+    st.sampled_from(["manual", "auto"]),
+    st.integers(0, 2),
+    st.integers(1, 3),
+)
+
+
+def test_the_rules_hold_whatever_happens() -> None:
+    ends: Counter[PlanState] = Counter()
+
+    @given(LIMITS_OF_SOMEBODY, st.lists(HAPPENS, min_size=5, max_size=50))
+    @settings(
+        max_examples=SEQUENCES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    def sequence(limits: Any, happens: list[tuple[Any, ...]]) -> None:
+        it = Controller(limits)
+        for one in happens:
+            getattr(it, one[0])(*one[1:])
+            it.cycle()
+        decision = it.settle()
+        assert decision.sentence
+        it.check_replay()
+        ends.update(one.state for one in it.world.journal.plans.values())
+
+    sequence()
+    # Otherwise nothing was tried.
+    assert {PlanState.DONE, PlanState.UNDONE, PlanState.RESTING} <= set(ends), ends
