@@ -48,15 +48,23 @@ class DatabaseSettings(Settings):
     """`postgresql://user:password@host:port/database`; a Unix socket as `?host=/directory`."""
 
 
+class SettingsError(ConfigurationError):
+    """Settings that cannot be used, with each fault beginning with its variable."""
+
+    def __init__(self, found: list[str]) -> None:
+        self.faults = found
+        super().__init__(f"settings cannot be used: {'; '.join(found)} (see .env.example)")
+
+
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def load(kind: type[AnySettings]) -> AnySettings:
-    """Reads the settings, or raises ConfigurationError: one sentence that names each variable."""
+    """Reads the settings, or raises SettingsError: one sentence that names each variable."""
     try:
         return kind()
     except ValidationError as error:
-        raise ConfigurationError(_sentence(error)) from None
+        raise SettingsError(faults(error)) from None
 
 
 def faults(error: ValidationError) -> list[str]:
@@ -67,7 +75,3 @@ def faults(error: ValidationError) -> list[str]:
         what = " is not set" if fault["type"] == "missing" else f": {fault['msg']}"
         found.append(variable + what)
     return found
-
-
-def _sentence(error: ValidationError) -> str:
-    return "settings cannot be used: " + "; ".join(faults(error)) + " (see .env.example)"

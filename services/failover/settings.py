@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from services.failover.policy.decide import Limits
+from services.failover.policy.model import Site
 from services.failover.together import (
     a_prefix,
     an_address,
@@ -92,9 +93,9 @@ class FailoverSettings(DatabaseSettings, LogSettings):
     circuit_breaker_timeout_seconds: Seconds = 60.0
     # ---- what is watched
     failover_routes_url: Origin = "http://127.0.0.1:8082"
-    failover_local_peers: Addresses = ""
+    failover_local_peers: Addresses
     """BGP peers, as BMP reports them, whose routes come from the local site."""
-    failover_remote_peers: Addresses = ""
+    failover_remote_peers: Addresses
     failover_local_probes: Probes = ""
     failover_remote_probes: Probes = ""
     failover_observer_seconds: Seconds = 25.0
@@ -183,6 +184,30 @@ class FailoverSettings(DatabaseSettings, LogSettings):
     def router_project(self) -> str:
         """Where the Cloud Routers are."""
         return self.bgp_peer_project or self.gcp_project
+
+    @property
+    def prefixes(self) -> dict[Site, str]:
+        """What each site announces."""
+        return {
+            Site.LOCAL: self.primary_prefix,
+            Site.REMOTE: self.secondary_prefix or self.primary_prefix,
+        }
+
+    @property
+    def peers(self) -> dict[Site, list[str]]:
+        """Whose routes come from each site."""
+        return {
+            Site.LOCAL: self.failover_local_peers.split(","),
+            Site.REMOTE: self.failover_remote_peers.split(","),
+        }
+
+    @property
+    def probes(self) -> dict[Site, list[str]]:
+        """The URLs that are probed for each site."""
+        return {
+            Site.LOCAL: [url for url in self.failover_local_probes.split(",") if url],
+            Site.REMOTE: [url for url in self.failover_remote_probes.split(",") if url],
+        }
 
     def cloudflare_token(self) -> SecretStr:
         """The token, read anew where it is in a file, so that it can be changed there."""

@@ -66,8 +66,8 @@ def not_yet(value: bool) -> bool:
 
 
 def comma_addresses(value: str) -> str:
-    """IP addresses with commas, or nothing."""
-    return ",".join(an_address(each) for each in _listed(value))
+    """IP addresses with commas."""
+    return ",".join(an_address(each) for each in _listed(some_text(value)))
 
 
 def comma_probes(value: str) -> str:
@@ -115,8 +115,9 @@ def _is_file(path: Path | None) -> bool:
     return path is None or path.is_file()
 
 
-def _both_or_none(one: str, other: str) -> bool:
-    return bool(one) is bool(other)
+def _fewest(local: str, remote: str) -> int:
+    """Observers of the service that a site has at least: GCP's health checks, and the probes."""
+    return 1 + min(len(_listed(local)), len(_listed(remote)))
 
 
 def _in_time(interval: float, *call: Any) -> bool:  # noqa: ANN401 - what longest_call takes
@@ -196,8 +197,13 @@ _RULES = (
     ),
     _Rule(
         ("failover_remote_peers", "failover_local_peers"),
-        _both_or_none,
-        "write the peers of both sites (FAILOVER_LOCAL_PEERS, FAILOVER_REMOTE_PEERS), or of none",
+        lambda remote, local: not set(remote.split(",")) & set(local.split(",")),
+        "{0} and FAILOVER_LOCAL_PEERS ({1}) have peers in common: write the remote site's alone",
+    ),
+    _Rule(
+        ("failover_quorum", "failover_local_probes", "failover_remote_probes"),
+        lambda quorum, local, remote: quorum is None or quorum <= _fewest(local, remote),
+        "{0} observers can never agree, since there are fewer: write less, or add probes",
     ),
     _Rule(
         ("failover_max_routes", "failover_expected_routes"),

@@ -23,6 +23,8 @@ VALUES: dict[str, Any] = {
     "description_substring": "edge-",
     "primary_internal_ip": "10.0.0.1",
     "secondary_internal_ip": "10.0.1.1",
+    "failover_local_peers": "192.0.2.1",
+    "failover_remote_peers": "192.0.2.2",
 }
 
 

@@ -1,0 +1,148 @@
+"""The failover service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+
+from services.failover import endpoints
+from services.failover.building import build
+from services.failover.control.controller import forever, is_overdue
+from shared.breaker import Registry
+from shared.breaker.exposition import BreakerCollector, log_transition
+from shared.db.engine import create_engine
+from shared.http import client
+from shared.web.app import create_service
+from shared.web.health import NotReady, own_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    import httpx
+    from fastapi import FastAPI
+
+    from services.failover.acting.lease import Lease
+    from services.failover.building import Built
+    from services.failover.settings import FailoverSettings
+
+log = structlog.get_logger(__name__)
+
+_CALLS_AT_ONCE = 32
+
+
+def create_app(
+    settings: FailoverSettings, *, transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """Watches, decides and acts as long as its lifespan runs.
+
+    `transport` stands for the network to the providers and to the routes service.
+    """
+    breakers = Registry()
+    breakers.listeners.append(log_transition)
+    of_breakers = CollectorRegistry()
+    of_breakers.register(BreakerCollector(breakers))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = create_engine(settings.database_url, application="bgpilot failover")
+        try:
+            async with (
+                _client(settings, transport) as http,
+                _client(settings, transport, base_url=settings.failover_routes_url) as routes,
+            ):
+                built = build(settings, engine=engine, http=http, routes=routes, breakers=breakers)
+                app.state.parts = built.parts
+                async with _running(built, settings):
+                    yield
+        finally:
+            await engine.dispose()
+
+    async def cycles() -> Mapping[str, object]:
+        last = app.state.parts.controller.last
+        at = last.situation.inputs.at if last is not None else None
+        details = {"last_cycle": at.isoformat() if at is not None else None}
+        if is_overdue(at, datetime.now(UTC), settings.check_interval_seconds):
+            raise NotReady("no cycle has ended for a while: the log says why", **details)
+        return details
+
+    async def lease() -> Mapping[str, object]:
+        held = app.state.parts.leadership.generation
+        return {"leads": held is not None, "generation": held}
+
+    async def metrics() -> bytes:
+        return await own_metrics() + generate_latest(of_breakers)
+
+    app = create_service(
+        "failover",
+        description="Moves traffic between two sites, and sees that it moved.",
+        lifespan=lifespan,
+        endpoints=endpoints.ALL,
+        checks={"cycles": cycles, "lease": lease},
+        metrics=metrics,
+    )
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _running(built: Built, settings: FailoverSettings) -> AsyncIterator[None]:
+    """The lease is kept and the cycles come; what ends first is given up last."""
+    await _asked_for(built.lease)
+    keeping = asyncio.create_task(_kept(built.lease), name="lease")
+    cycling = asyncio.create_task(
+        forever(
+            built.parts.controller,
+            interval=settings.check_interval_seconds,
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+        ),
+        name="cycles",
+    )
+    try:
+        yield
+    finally:
+        await _ended(cycling)
+        await built.parts.controller.stop()
+        await _ended(keeping)
+
+
+async def _asked_for(lease: Lease) -> None:
+    """Before the first cycle, so that it is one of the process that acts, if that is to be."""
+    try:
+        await lease.once()
+    except Exception:
+        log.exception("lease cannot be had yet")
+
+
+async def _kept(lease: Lease) -> None:
+    """The lease, also where the schema is not there yet: the ingest service makes it."""
+    while True:
+        try:
+            await lease.keep()
+        except Exception:
+            log.exception("lease cannot be kept")
+        await asyncio.sleep(lease.seconds / 3)
+
+
+def _client(
+    settings: FailoverSettings, transport: httpx.AsyncBaseTransport | None, base_url: str = ""
+) -> httpx.AsyncClient:
+    return client(
+        connect_timeout=settings.failover_call_seconds,
+        read_timeout=settings.failover_call_seconds,
+        max_connections=_CALLS_AT_ONCE,
+        base_url=base_url,
+        transport=transport,
+    )
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("task had failed", task=task.get_name(), exc_info=error)

@@ -1,0 +1,165 @@
+"""Both providers as the settings name them: what is watched there, and what acts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from services.failover.policy.model import Site, StepKind
+from services.failover.providers.calling import Limits
+from services.failover.providers.cloudflare import client as cloudflare
+from services.failover.providers.cloudflare import preflight as cloudflare_preflight
+from services.failover.providers.cloudflare.actuator import CloudflareActuator
+from services.failover.providers.cloudflare.selection import Priorities, Selector
+from services.failover.providers.gcp import connect as gcp
+from services.failover.providers.gcp import preflight as gcp_preflight
+from services.failover.providers.gcp.auth import METADATA_HOST, from_file
+from services.failover.providers.gcp.cloud_router import CloudRouters, SiteRouter
+from services.failover.providers.gcp.compute import RouterName
+from services.failover.providers.gcp.observers import BackendsObserver, BgpObserver
+from services.failover.providers.gcp.readings import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+    from services.failover.acting.actuator import Actuator
+    from services.failover.providers.findings import Finding
+    from services.failover.settings import FailoverSettings
+    from shared.breaker import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """GCP and Cloudflare."""
+
+    routers: CloudRouters
+    tunnels: CloudflareActuator
+    backends: Mapping[Site, BackendsObserver]
+    sessions: Mapping[Site, BgpObserver]
+    google: gcp.Connection
+    cloudflare: cloudflare.CloudflareClient
+    sites: Mapping[Site, SiteRouter]
+    selector: Selector
+
+    @property
+    def actuators(self) -> Mapping[StepKind, Actuator]:
+        """Who takes which step."""
+        return {
+            StepKind.ADVERTISE: self.routers,
+            StepKind.WITHDRAW: self.routers,
+            StepKind.PREFER: self.tunnels,
+        }
+
+    async def preflight(self) -> list[Finding]:
+        """What the providers say before it matters; nothing is changed."""
+        return [
+            *await gcp_preflight.check(
+                self.google.compute,
+                self.sites,
+                self.backends,
+                permissions=self.google.permissions,
+                resource_manager=self.google.resource_manager,
+            ),
+            *await cloudflare_preflight.check(self.cloudflare, self.selector, _now),
+        ]
+
+
+def connected(
+    settings: FailoverSettings,
+    *,
+    http: httpx.AsyncClient,
+    breakers: Registry,
+    generation: Callable[[], int | None],
+) -> Cloud:
+    """`generation` is that of the lease that is held now. Raises ConfigurationError."""
+    limits = Limits(
+        call_seconds=settings.failover_call_seconds,
+        attempts=settings.max_retries + 1,
+        initial_backoff=settings.initial_backoff_seconds,
+        max_backoff=settings.max_backoff_seconds,
+        total_seconds=settings.check_interval_seconds,
+        failure_threshold=settings.circuit_breaker_threshold,
+        recovery_timeout=settings.circuit_breaker_timeout_seconds,
+    )
+    origin = settings.failover_gcp_url
+    metadata = METADATA_HOST if origin == gcp.ORIGIN else urlsplit(origin).netloc
+    google = gcp.connect(
+        from_file(settings.google_application_credentials, http, _now, metadata_host=metadata),
+        http=http,
+        clock=time.monotonic,
+        now=_now,
+        registry=breakers,
+        limits=limits,
+        origin=origin,
+    )
+    flare = cloudflare.connect(
+        settings.cloudflare_account_id,
+        settings.cloudflare_token,
+        http=http,
+        clock=time.monotonic,
+        now=_now,
+        limits=limits,
+        registry=breakers,
+        origin=settings.failover_cloudflare_url,
+    )
+    routers = _routers(settings)
+    selector = Selector(
+        settings.description_substring,
+        {
+            Site.LOCAL: ip_address(settings.primary_internal_ip),
+            Site.REMOTE: ip_address(settings.secondary_internal_ip),
+        },
+        settings.failover_expected_routes,
+        settings.failover_max_routes,
+    )
+    priorities = Priorities(
+        settings.cloudflare_primary_priority, settings.cloudflare_secondary_priority
+    )
+    return Cloud(
+        routers=CloudRouters(google.compute, routers, generation=lambda: generation() or 0),
+        tunnels=CloudflareActuator(flare, selector, priorities),
+        backends=_backends(settings, google),
+        sessions={
+            site: BgpObserver(google.compute, site=site, router=routers[site].name, now=_now)
+            for site in Site
+        },
+        google=google,
+        cloudflare=flare,
+        sites=routers,
+        selector=selector,
+    )
+
+
+def _routers(settings: FailoverSettings) -> dict[Site, SiteRouter]:
+    project, prefixes = settings.router_project, settings.prefixes
+    local = RouterName(project, settings.local_bgp_region, settings.local_bgp_router)
+    remote = RouterName(project, settings.remote_bgp_region, settings.remote_bgp_router)
+    return {
+        Site.LOCAL: SiteRouter(local, ip_network(prefixes[Site.LOCAL])),
+        Site.REMOTE: SiteRouter(remote, ip_network(prefixes[Site.REMOTE])),
+    }
+
+
+def _backends(settings: FailoverSettings, google: gcp.Connection) -> dict[Site, BackendsObserver]:
+    regions = {Site.LOCAL: settings.local_gcp_region, Site.REMOTE: settings.remote_gcp_region}
+    return {
+        site: BackendsObserver(
+            google.compute,
+            site=site,
+            project=settings.gcp_project,
+            region=region,
+            now=_now,
+            rule=Rule(min_fraction=settings.failover_min_healthy_fraction),
+        )
+        for site, region in regions.items()
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

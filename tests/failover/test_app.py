@@ -1,0 +1,263 @@
+"""The failover service from outside: what operators see, ask for, and are refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from services.failover.app import create_app
+from tests.failover.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from services.failover.parts import Parts
+
+EAST, WEST = "192.0.2.1", "192.0.2.2"
+LOCAL_SERVES = ([EAST], {"10.0.0.1": 1.0})
+REMOTE_SERVES = ([WEST], {"10.0.1.1": 1.0})
+MOVE = {"from": "local", "to": "remote", "reason": "maintenance", "owner": "ada"}
+
+
+class Service:
+    """A running service, whose cycles come when they are asked for."""
+
+    def __init__(self, world: World, parts: Parts, client: httpx.AsyncClient) -> None:
+        self.world = world
+        self.parts = parts
+        self._client = client
+
+    async def cycle(self) -> str:
+        """The rule of the decision that it comes to; what follows from it is done."""
+        decision = await self.parts.controller.cycle()
+        await self.parts.controller.rest()
+        return decision.rule
+
+    async def asks(self, method: str, path: str, **sent: Any) -> Any:
+        """The data of an answer that must be good."""
+        answer = await self._client.request(method, f"/api/v1/failover{path}", **sent)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    async def is_refused(self, status: int, method: str, path: str, **sent: Any) -> str:
+        """Why an answer is bad that must be."""
+        answer = await self._client.request(method, f"/api/v1/failover{path}", **sent)
+        assert answer.status_code == status, answer.text
+        return str(answer.json()["detail"])
+
+
+@pytest.fixture
+async def service(engine: AsyncEngine) -> AsyncIterator[Service]:
+    world = World()
+    # The cycles that are not asked for are an hour apart, after the first.
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    settings = world.settings(
+        database_url=url,
+        check_interval_seconds=3600,
+        circuit_breaker_timeout_seconds=3600,
+        failover_max_age_seconds=7200,
+        failover_lease_seconds=7200,
+    )
+    app = create_app(settings, transport=world.transport)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://failover") as client,
+    ):
+        while app.state.parts.controller.last is None:
+            await asyncio.sleep(0.01)
+        yield Service(world, app.state.parts, client)
+
+
+async def test_the_state_is_told_with_what_it_rests_on(service: Service) -> None:
+    status = await service.asks("GET", "")
+    assert (status["state"], status["rule"], status["is_alarm"]) == ("both", "all_well", False)
+    assert status["sentence"] == "the local site serves and is well"
+    assert status["posture"]["active"] == "local"
+    backends = status["inputs"]["service"]["remote"]["readings"][0]
+    assert backends["observer"] == "gcp_backends"
+    assert backends["health"] == "healthy"
+    assert status["lease"]["is_ours"] is True
+    assert "cloudflare/write" in {one["name"] for one in status["breakers"]}
+
+
+async def test_a_site_whose_backends_fail_loses_the_traffic_and_bmp_shows_it(
+    service: Service,
+) -> None:
+    service.world.break_site("us-east1")
+    assert await service.cycle() == "failover"
+    assert service.world.traffic() == REMOTE_SERVES
+    (plan,) = await service.asks("GET", "/plans")
+    assert (plan["state"], plan["asked_by"], plan["alarm"]) == ("done", None, None)
+    assert [(step["kind"], step["state"]) for step in plan["steps"]] == [
+        ("advertise", "done"),
+        ("confirm_seen", "done"),
+        ("prefer", "done"),
+        ("withdraw", "done"),
+        ("confirm_moved", "done"),
+    ]
+    assert plan["convergence_s"] >= 0
+    decision = (await service.asks("GET", "/history"))[0]
+    assert (decision["rule"], decision["plan"]["id"]) == ("failover", plan["id"])
+
+
+async def test_a_provider_that_says_yes_while_bmp_says_no_is_an_alarm_until_somebody_looks(
+    service: Service,
+) -> None:
+    service.world.deaf = True
+    service.world.break_site("us-east1")
+    await service.cycle()
+    (plan,) = await service.asks("GET", "/plans")
+    assert (plan["state"], plan["alarm"]) == ("undone", "bmp_disagrees")
+    assert service.world.traffic() == LOCAL_SERVES
+    assert "BMP" in (await service.asks("GET", ""))["plan_alarm"]
+    await service.asks("POST", "/ack", json={"reason": "the collector was off"})
+    assert (await service.asks("GET", ""))["plan_alarm"] is None
+
+
+async def test_a_switchover_is_done_once_and_noted(service: Service) -> None:
+    await service.asks("POST", "/switchover", json=MOVE)
+    assert (await service.asks("GET", ""))["switchover"]["to"] == "remote"
+    assert await service.cycle() == "override"
+    assert service.world.traffic() == REMOTE_SERVES
+    assert await service.cycle() == "failback_is_manual"
+    assert (await service.asks("GET", ""))["switchover"] is None
+    (note,) = await service.asks("GET", "/audit")
+    assert (note["who"], note["action"], note["why"]) == (
+        "ada (127.0.0.1)",
+        "switchover",
+        "maintenance",
+    )
+    (plan,) = await service.asks("GET", "/plans")
+    assert plan["asked_by"] == "ada (127.0.0.1)"
+
+
+async def test_a_dry_run_gives_the_exact_calls_and_changes_nothing(service: Service) -> None:
+    would = await service.asks("POST", "/switchover?dry_run=true", json=MOVE)
+    requests = {(s["kind"], s["site"]): s["requests"] for s in would["steps"]}
+    (patch,) = requests["advertise", "remote"]
+    assert patch["method"] == "PATCH"
+    assert patch["url"] == (
+        "http://gcp.test/compute/v1/projects/demo/regions/us-west1/routers/rt-west"
+        "?requestId=REQUEST_ID"
+    )
+    assert patch["body"]["bgp"]["advertisedIpRanges"][0]["range"] == "203.0.113.0/24"
+    (put,) = requests["prefer", "remote"]
+    assert [row["priority"] for row in put["body"]["routes"]] == [200, 100]
+    assert (await service.asks("GET", ""))["switchover"] is None
+    assert await service.asks("GET", "/audit") == []
+    assert await service.cycle() == "all_well"
+    assert service.world.traffic() == LOCAL_SERVES
+
+
+async def test_a_switchover_from_a_site_that_does_not_serve_is_refused(service: Service) -> None:
+    moved = MOVE | {"from": "remote", "to": "local"}
+    why = await service.is_refused(412, "POST", "/switchover", json=moved)
+    assert why == "the remote site does not serve now, the local site does"
+
+
+async def test_a_switchover_to_a_site_that_is_ill_comes_to_nothing_and_is_over(
+    service: Service,
+) -> None:
+    service.world.break_site("us-west1")
+    await service.cycle()
+    await service.asks("POST", "/switchover", json=MOVE)
+    assert await service.cycle() == "target_is_well"
+    assert (await service.asks("GET", ""))["switchover"] is None
+    assert service.world.traffic() == LOCAL_SERVES
+
+
+async def test_a_switchover_for_later_waits_and_can_be_cancelled(service: Service) -> None:
+    later = MOVE | {"scheduled_at": "2999-01-01T00:00:00Z"}
+    await service.asks("POST", "/switchover", json=later)
+    assert await service.cycle() == "all_well"
+    await service.is_refused(409, "POST", "/switchover", json=MOVE)
+    await service.asks("DELETE", "/switchover")
+    assert (await service.asks("GET", ""))["switchover"] is None
+
+
+async def test_an_override_keeps_the_traffic_where_it_says(service: Service) -> None:
+    asked = {"mode": "remote", "reason": "a test", "ttl_s": 600, "expected_state": "both"}
+    done = await service.asks("PUT", "/override", json=asked)
+    assert (done["before"], done["after"]["mode"]) == (None, "remote")
+    assert await service.cycle() == "override"
+    assert service.world.traffic() == REMOTE_SERVES
+    await service.asks("DELETE", "/override")
+    assert await service.cycle() == "failback_is_manual"
+    await service.is_refused(404, "DELETE", "/override")
+
+
+async def test_an_override_that_could_not_be_done_is_not_tried_again_and_again(
+    service: Service,
+) -> None:
+    service.world.deaf = True
+    asked = {"mode": "remote", "reason": "a test", "ttl_s": 600}
+    await service.asks("PUT", "/override", json=asked)
+    for _ in range(3):
+        assert await service.cycle() == "override"
+    assert len(await service.asks("GET", "/plans")) == 1
+    service.world.deaf = False
+    await service.asks("POST", "/ack", json={"reason": "the collector is back"})
+    await service.cycle()
+    assert service.world.traffic() == REMOTE_SERVES
+
+
+async def test_an_override_for_another_state_is_refused(service: Service) -> None:
+    asked = {"mode": "hold", "reason": "x", "ttl_s": 60, "expected_state": "neither"}
+    why = await service.is_refused(409, "PUT", "/override", json=asked)
+    assert why == "the state is both now, and neither was expected"
+
+
+async def test_the_rule_that_one_site_is_announced_is_never_lifted(service: Service) -> None:
+    asked = {"mode": "remote", "reason": "x", "ttl_s": 60, "lifted_rules": ["one_site_advertised"]}
+    await service.is_refused(422, "PUT", "/override", json=asked)
+
+
+async def test_nothing_moves_by_itself_while_it_is_paused(service: Service) -> None:
+    await service.asks("POST", "/pause", json={"reason": "maintenance", "ttl_s": 600})
+    service.world.break_site("us-east1")
+    assert await service.cycle() == "paused"
+    assert service.world.traffic() == LOCAL_SERVES
+    await service.asks("POST", "/resume", json={"reason": "done"})
+    assert await service.cycle() == "failover"
+
+
+async def test_a_command_with_the_same_key_is_done_once(service: Service) -> None:
+    key = {"Idempotency-Key": "one"}
+    asked = {"reason": "maintenance", "ttl_s": 600}
+    first = await service.asks("POST", "/pause", json=asked, headers=key)
+    assert await service.asks("POST", "/pause", json=asked, headers=key) == first
+    assert len(await service.asks("GET", "/audit")) == 1
+    other = asked | {"ttl_s": 60}
+    await service.is_refused(422, "POST", "/pause", json=other, headers=key)
+
+
+async def test_a_breaker_can_be_held_open_and_reset(service: Service) -> None:
+    asked = {"state": "open", "ttl_s": 60, "reason": "GCP is being repaired", "owner": "ada"}
+    await service.asks("POST", "/breakers/gcp/us-east1/read/force", json=asked)
+    held = {one["name"]: one for one in await service.asks("GET", "/breakers")}
+    assert held["gcp/us-east1/read"]["state"] == "open"
+    assert held["gcp/us-east1/read"]["forced_by"] == "ada (127.0.0.1)"
+    await service.cycle()
+    readings = (await service.asks("GET", ""))["inputs"]["service"]["local"]["readings"]
+    assert readings[0]["health"] == "unknown"
+    await service.asks("POST", "/breakers/gcp/us-east1/read/reset", json={"reason": "done"})
+    assert await service.cycle() == "all_well"
+    await service.is_refused(404, "POST", "/breakers/none/reset", json={"reason": "x"})
+
+
+async def test_a_second_process_watches_and_does_nothing(
+    service: Service, engine: AsyncEngine
+) -> None:
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    app = create_app(service.world.settings(database_url=url), transport=service.world.transport)
+    service.world.break_site("us-east1")
+    async with app.router.lifespan_context(app):
+        while app.state.parts.controller.last is None:
+            await asyncio.sleep(0.01)
+        assert app.state.parts.controller.last.decision.rule == "not_leader"
+    assert service.world.traffic() == LOCAL_SERVES
