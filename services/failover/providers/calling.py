@@ -20,6 +20,7 @@ import httpx
 import orjson
 import stamina
 
+from services.failover.providers import metrics
 from services.failover.providers.faults import (
     CallError,
     CallUnknownError,
@@ -208,11 +209,15 @@ class Caller:
     async def _exchange(self, call: Call, token: str) -> _Exchanged:
         at, started = self._now(), self._clock()
         exchanged = await self._sent(call, token)
+        seconds = self._clock() - started
+        way = "write" if call.writes else "read"
+        result = exchanged.fault.value if exchanged.fault is not None else "ok"
+        metrics.REQUESTS.labels(self.provider.name, self.region, way, result).observe(seconds)
         record = Exchange(
             provider=self.provider.name,
             call=call,
             at=at,
-            seconds=self._clock() - started,
+            seconds=seconds,
             status=exchanged.status,
             ids=exchanged.ids,
             error=str(exchanged.error) if exchanged.error is not None else None,

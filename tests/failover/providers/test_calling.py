@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import respx
+from prometheus_client import REGISTRY as METRICS
 
 from services.failover.acting.actuator import OutcomeUnknownError
 from services.failover.providers.calling import Call, Caller, Exchange, Limits, recording
@@ -386,6 +387,19 @@ async def test_every_attempt_is_a_record_with_the_provider_s_ids(call: Caller) -
         (200, {"ray": "r1"}),
     ]
     assert records[0].error == "Example list of things failed: no answer came within 0.1 s"
+
+
+@respx.mock
+async def test_every_attempt_is_counted_by_how_it_ended(call: Caller) -> None:
+    def count(result: str) -> float:
+        name = "bgpilot_failover_provider_request_seconds_count"
+        labels = {"provider": "Example", "region": "here", "way": "read", "result": result}
+        return METRICS.get_sample_value(name, labels) or 0.0
+
+    before = count("transient"), count("ok")
+    respx.get(URL).mock(side_effect=[fault(Fault.TRANSIENT), httpx.Response(200, json={})])
+    await call(READ)
+    assert (count("transient"), count("ok")) == (before[0] + 1, before[1] + 1)
 
 
 @respx.mock

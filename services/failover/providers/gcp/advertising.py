@@ -36,6 +36,8 @@ class Goal:
     advertised: bool
     generation: int
     """Of the lease of whoever acts: written beside the range, so that who comes later wins."""
+    is_fenced: bool = True
+    """Whether what a later generation announced is left alone; not where nothing will be sent."""
     edits_attachments: bool = False
     """Whether peers may be changed that Google manages for a Partner Interconnect."""
 
@@ -179,7 +181,7 @@ def _edited(peer: Resource, goal: Goal) -> Resource:
 
 def _check_generation(entry: Resource, goal: Goal) -> None:
     found = re.search(r"\bfo:(?:[^;]*;)*gen=(\d+)", entry.get("description") or "")
-    if found and int(found[1]) > goal.generation:
+    if goal.is_fenced and found and int(found[1]) > goal.generation:
         raise ActionError(
             f"{goal.prefix} was announced by generation {found[1]}, and this is generation "
             f"{goal.generation}: another controller has taken over"

@@ -109,7 +109,7 @@ class CloudRouters:
     async def preview(self, step: Step) -> list[Request]:
         """See `Actuator`. `REQUEST_ID` stands for the id that the step is given when it is made."""
         name = self._sites[step.site].name
-        body = change(await self._compute.router(name), self._goal(step))
+        body = change(await self._compute.router(name), self._goal(step, is_fenced=False))
         return self._requests(name, body)
 
     async def rehearse(self, step: Step) -> list[Request]:
@@ -117,7 +117,7 @@ class CloudRouters:
 
         Raises ActionError if that would be more than the prefix, or if GCP refuses it.
         """
-        name, goal = self._sites[step.site].name, self._goal(step)
+        name, goal = self._sites[step.site].name, self._goal(step, is_fenced=False)
         router = await self._compute.router(name)
         if body := change(router, goal):
             would_be = await self._compute.preview(name, merged(router, body))
@@ -218,13 +218,14 @@ class CloudRouters:
         call = self._compute.patching(name, body, "REQUEST_ID")
         return [Request(call.method, call.url, call.body)] if body else []
 
-    def _goal(self, step: Step) -> Goal:
+    def _goal(self, step: Step, *, is_fenced: bool = True) -> Goal:
         if step.kind not in _ADVERTISED:
             raise ActionError(f"a Cloud Router has no part in a step {step.kind.value}")
         return Goal(
             prefix=self._sites[step.site].prefix,
             advertised=_ADVERTISED[step.kind],
             generation=self._generation(),
+            is_fenced=is_fenced,
             edits_attachments=self._edits_attachments,
         )
 

@@ -209,6 +209,19 @@ async def test_what_is_so_already_has_no_requests(world: World) -> None:
     assert await world.routers().rehearse(ADVERTISE_LOCAL) == []
 
 
+async def test_who_does_not_act_can_preview_what_another_generation_announced(
+    world: World,
+) -> None:
+    await advertise(world)
+    follower = world.routers(generation=lambda: 0)
+    withdrawal = Step(StepKind.WITHDRAW, Site.REMOTE)
+    assert len(await follower.preview(withdrawal)) == 1
+    assert len(await follower.rehearse(withdrawal)) == 1
+    with pytest.raises(ActionError, match="another controller has taken over"):
+        await follower.apply(withdrawal, request_id=REQUEST_ID.replace("1", "2"))
+    assert len(world.writes()) == 1
+
+
 async def test_a_rehearsal_is_a_preview_that_gcp_has_seen_and_changes_nothing(
     world: World,
 ) -> None:
