@@ -107,6 +107,13 @@ class Controller:
         self.world.announce(site, is_announced)
         self.was_touched = True
 
+    def interrupted(self, target: Site, points: int, site: Site, is_announced: bool) -> None:
+        """A plan is broken off, and somebody changes what it has done, or was about to do."""
+        self.order(Mode(target.value), 10.0)
+        self.crash(points)
+        self.cycle()
+        self.touch(site, is_announced)
+
     # ---- what it does
 
     def cycle(self) -> Decision:

@@ -104,6 +104,16 @@ def test_what_was_announced_before_is_not_withdrawn_by_the_undoing() -> None:
     assert (world.advertised, world.preferred) == (BOTH, Site.LOCAL)
 
 
+def test_what_somebody_withdrew_meanwhile_is_announced_again_and_stays() -> None:
+    world = World(advertised=dict(BOTH))
+    both = plan(world)
+    world.announce(REMOTE, is_announced=False)
+    world.faults[StepKind.PREFER].append(Fault.REFUSED)
+    record = run(world.executor().carry_out(both))
+    assert record.state is PlanState.UNDONE
+    assert world.advertised == BOTH
+
+
 def test_what_was_announced_before_and_is_not_known_is_left() -> None:
     world = World()
     unknown = replace(world.posture(), advertised={Site.LOCAL: True, REMOTE: None})

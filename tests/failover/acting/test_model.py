@@ -31,6 +31,7 @@ TROUBLE = st.one_of(
     st.tuples(st.just("break_next"), ACTING, st.sampled_from(Fault)),
     st.tuples(st.just("crash"), st.integers(0, 60)),
     st.tuples(st.just("lose"), st.integers(0, 60)),
+    st.tuples(st.just("interrupted"), SITES, st.integers(0, 30), SITES, st.booleans()),
     st.tuples(st.just("have_bmp"), st.sampled_from(["deaf", "gone", "there", "there"])),
 )
 MOVING = st.one_of(
