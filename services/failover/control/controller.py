@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
@@ -19,7 +19,7 @@ from services.failover.policy.decide import Mode, Situation, decide
 from services.failover.repository import decisions, orders, plans, records, switchovers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
     from prometheus_client import Gauge
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from services.failover.repository.switchovers import Switchover
 
 log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
 
 ANSWERS_KEPT = timedelta(hours=24)
 
@@ -52,6 +54,10 @@ class Leadership(Protocol):
     @property
     def generation(self) -> int | None:
         """Of the lease that this process holds; None: it holds none."""
+        ...
+
+    async def while_held(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What comes of `work`, which is cancelled once the lease is lost: LeaseLostError."""
         ...
 
 
@@ -247,10 +253,10 @@ class Controller:
         self._acting = asyncio.create_task(self._carried_out(work, told.switchover))
 
     async def _carried_out(
-        self, work: Awaitable[PlanRecord | None], switchover: Switchover | None
+        self, work: Coroutine[Any, Any, PlanRecord | None], switchover: Switchover | None
     ) -> None:
         try:
-            ended = await work
+            ended = await self._leadership.while_held(work)
             if ended is not None:
                 await self._ended(ended, switchover)
         except (StoppedError, PlanInFlightError) as reason:
