@@ -40,14 +40,10 @@ class ActionError(Exception):
 
 
 class OutcomeUnknownError(ActionError):
-    """The request may have had its effect: to be looked up, never repeated blindly.
+    """The request may have had its effect: to be looked up, never repeated blindly."""
 
-    `is_repeatable`: once it is seen not to be there, the same request id may be sent again.
-    """
-
-    def __init__(self, sentence: str, *, is_repeatable: bool = True) -> None:
-        super().__init__(sentence)
-        self.is_repeatable = is_repeatable
+    is_repeatable = True
+    """Whether the same request id may be sent again once its effect is seen not to be there."""
 
 
 class Actuator(Protocol):

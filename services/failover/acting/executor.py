@@ -64,6 +64,15 @@ class _Unseen:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What came of sending, or of trying to."""
+
+    may_be_sent: bool
+    """Once more, where the effect does not show."""
+    trouble: str | None = None
+
+
 class _StepFailed(Exception):
     def __init__(self, detail: str, seen: str, evidence: Mapping[str, object]) -> None:
         super().__init__(detail)
@@ -194,7 +203,7 @@ class Executor:
     ) -> Mapping[str, object]:
         """The evidence that a step's effect is there; makes it so where that is its business."""
         is_observing = it.step.kind in OBSERVING
-        may_send = not is_observing
+        sent = _Sent(may_be_sent=not is_observing)
         deadline = self._clock() + (0.0 if is_late else self._timing.deadlines[it.step.kind])
         if is_observing:
             self._check()
@@ -204,10 +213,10 @@ class Executor:
             if isinstance(seen, Done):
                 return seen.evidence
             if is_late or self._clock() >= deadline:
-                raise self._not_so(seen, is_late=is_late)
-            if may_send and isinstance(seen, NotDone):
-                may_send = await self._send(record, it)
-                if not may_send:
+                raise _not_so(seen, sent, is_late=is_late)
+            if sent.may_be_sent and isinstance(seen, NotDone):
+                sent = await self._send(record, it)
+                if not sent.may_be_sent:
                     continue
             await self._sleep(self._timing.poll)
 
@@ -221,20 +230,13 @@ class Executor:
         except ActionError as error:
             return _Unseen(str(error))
 
-    def _not_so(self, seen: NotDone | _Unseen, *, is_late: bool) -> _StepFailed:
-        late = "the plan was interrupted too long ago to be carried on, and " if is_late else ""
-        if isinstance(seen, NotDone):
-            return _StepFailed(late + seen.detail, outcome.SAYS_NO, seen.evidence)
-        return _StepFailed(late + seen.detail, outcome.CANNOT_SAY, {})
-
-    async def _send(self, record: PlanRecord, it: StepRecord) -> bool:
-        """Whether it may be sent once more, where its effect does not show."""
+    async def _send(self, record: PlanRecord, it: StepRecord) -> _Sent:
         actuator = self._actuators[it.step.kind]
         try:
             requests = await actuator.preview(it.step)
         except ActionError as error:
             log.warning("step cannot be prepared", step=outcome.named(it.step), reason=str(error))
-            return True
+            return _Sent(may_be_sent=True, trouble=str(error))
         if it.step.kind is StepKind.WITHDRAW:
             await self._guard(it.step)
         self._check()
@@ -248,10 +250,10 @@ class Executor:
             await actuator.apply(it.step, request_id=begun.request_id)
         except OutcomeUnknownError as error:
             log.warning("outcome unknown", step=outcome.named(it.step), reason=str(error))
-            return error.is_repeatable
+            return _Sent(error.is_repeatable, str(error))
         except ActionError as error:
             raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
-        return False
+        return _Sent(may_be_sent=False)
 
     async def _guard(self, step: Step) -> None:
         """Never withdraws the last announcement: the provider is read at this moment."""
@@ -269,3 +271,11 @@ class Executor:
     def _check(self) -> None:
         if not self._may_go_on():
             raise StoppedError("the lease is lost, or it was told to stop")
+
+
+def _not_so(seen: NotDone | _Unseen, sent: _Sent, *, is_late: bool) -> _StepFailed:
+    late = "the plan was interrupted too long ago to be carried on, and " if is_late else ""
+    detail = f"{late}{seen.detail}{f'; {sent.trouble}' if sent.trouble else ''}"
+    if isinstance(seen, NotDone):
+        return _StepFailed(detail, outcome.SAYS_NO, seen.evidence)
+    return _StepFailed(detail, outcome.CANNOT_SAY, {})

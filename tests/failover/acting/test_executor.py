@@ -75,6 +75,18 @@ def test_an_answer_that_did_not_come_is_looked_up(kind: StepKind, fault: Fault) 
     assert len(step.requests) == (2 if fault is Fault.TIMEOUT_BEFORE else 1)
 
 
+def test_an_answer_that_never_comes_is_part_of_what_is_told() -> None:
+    world = World()
+    world.faults[StepKind.ADVERTISE] += [Fault.TIMEOUT_BEFORE] * 20
+    record = switched(world)
+    assert record.state is PlanState.UNDONE
+    assert record.detail == (
+        "advertise remote failed: it is not so; no answer came; all is as before"
+    )
+    assert len(record.steps[0].requests) == 6
+    assert len(world.sent) == 1
+
+
 @pytest.mark.parametrize("fault", [Fault.YES_AND_NOTHING, Fault.REFUSED, Fault.HALF])
 def test_a_site_that_cannot_be_announced_leaves_all_as_it_was(fault: Fault) -> None:
     world = World()
