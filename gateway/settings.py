@@ -40,6 +40,8 @@ class GatewaySettings(LogSettings):
     gateway_http_port: int = Field(default=8080, ge=0, le=65535)
     gateway_ingest_url: ServiceUrl = "http://127.0.0.1:8081"
     gateway_routes_url: ServiceUrl = "http://127.0.0.1:8082"
+    gateway_failover_url: ServiceUrl = ""
+    """Empty: nothing is moved. It runs where two sites are configured (docs/failover.md)."""
     gateway_operator_token: SecretStr = SecretStr("")
     """What a caller shows to change anything; empty means that nothing can be changed."""
     gateway_connect_seconds: float = Field(default=2.0, gt=0, le=60)

@@ -76,6 +76,7 @@ TABLE: Table = (
     Forward("/v1/ws", "routes", kind="websocket"),
     Forward("/api/v1/stats", "routes"),
     Forward("/api/v1/ingest", "ingest"),
+    Forward("/api/v1/failover", "failover", READING | {"PUT", "POST", "DELETE"}),
 )
 
 

@@ -10,13 +10,21 @@ import pytest
 import yaml
 
 from gateway.settings import GatewaySettings
+from services.failover.settings import FailoverSettings
 from services.ingest.settings import IngestSettings
 from services.routes.settings import RoutesSettings
 
 COMPOSE: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parent.parent / "compose.yaml").read_text()
 )
-OURS = {"ingest": IngestSettings, "routes": RoutesSettings, "gateway": GatewaySettings}
+OURS = {
+    "ingest": IngestSettings,
+    "routes": RoutesSettings,
+    "failover": FailoverSettings,
+    "gateway": GatewaySettings,
+}
+OPTIONAL = {"failover"}
+"""They run where they are configured."""
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -44,9 +52,10 @@ def test_only_the_gateway_and_the_bmp_station_are_published_and_on_loopback() ->
 
 
 def test_a_service_that_is_left_out_blocks_no_other() -> None:
-    for service in COMPOSE["services"].values():
+    for name, service in COMPOSE["services"].items():
         assert "depends_on" not in service
-        assert service["deploy"]["replicas"].endswith(":-1}")
+        default = 0 if name in OPTIONAL else 1
+        assert service["deploy"]["replicas"].endswith(f":-{default}}}")
 
 
 def test_our_containers_can_write_nothing_and_gain_nothing() -> None:

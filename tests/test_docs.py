@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.settings import GatewaySettings
+from services.failover import endpoints as failover_endpoints
+from services.failover.settings import FailoverSettings
 from services.ingest.endpoints import api as ingest_api
 from services.ingest.settings import IngestSettings
 from services.routes import endpoints as routes_endpoints
@@ -26,6 +28,7 @@ SETTINGS: tuple[type[Settings], ...] = (
     RoutesSettings,
     GatewaySettings,
     StackSettings,
+    FailoverSettings,
     LayoutSettings,
     ClientSettings,
 )
@@ -68,15 +71,22 @@ def test_no_other_setting_is_documented() -> None:
     assert set(documented) == set(VARIABLES)
 
 
-APIS = (ingest_api, *routes_endpoints.ALL)
+APIS = (ingest_api, *routes_endpoints.ALL, *failover_endpoints.ALL)
 
 
 @pytest.mark.parametrize(
-    "path",
-    sorted({route.path_format for api in APIS for route in api.routes}),  # type: ignore[attr-defined]
+    "endpoint",
+    sorted(
+        {
+            f"{method} {route.path_format}"  # type: ignore[attr-defined]
+            for api in APIS
+            for route in api.routes
+            for method in getattr(route, "methods", {"GET"}) - {"HEAD"}
+        }
+    ),
 )
-def test_an_endpoint_is_documented(path: str) -> None:
-    assert f"`GET {path}`" in (ROOT / "docs/api.md").read_text()
+def test_an_endpoint_is_documented(endpoint: str) -> None:
+    assert f"`{endpoint}`" in (ROOT / "docs/api.md").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from starlette.routing import Route, WebSocketRoute
 
 from gateway.upstreams import TABLE, find
+from services.failover.endpoints import ALL as FAILOVER
 from services.ingest.endpoints import api as ingest_api
 from services.routes.app import create_app
 from services.routes.endpoints import ALL
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS = [
     (service, route)
-    for service, apis in (("ingest", [ingest_api]), ("routes", ALL))
+    for service, apis in (("ingest", [ingest_api]), ("routes", ALL), ("failover", FAILOVER))
     for api in apis
     for route in api.routes
 ]

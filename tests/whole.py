@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import asyncpg
+import httpx
 from pydantic import SecretStr
 
+from services.failover.app import create_app as failover_app
 from services.ingest.app import create_app as ingest_app
 from services.ingest.collector import Collector
 from services.ingest.settings import IngestSettings
@@ -26,6 +28,7 @@ from services.routes.app import create_app as routes_app
 from services.routes.settings import RoutesSettings
 from shared.db.migrate import migrate
 from shared.stack.demo import bundled_capture
+from tests.failover.world import World
 from tests.gateway.harness.serving import gateway, serving
 from tests.ingest.conftest import Ingest, until_ready
 from tests.world import never_quiet, told_to
@@ -96,10 +99,27 @@ async def _running(dsn: str, *, demo: bool, settings: dict[str, Any]) -> AsyncIt
         )
         port = await stack.enter_async_context(serving(routes, trusted_proxies=_TRUSTED))
         routes_http = f"http://127.0.0.1:{port}"
-        public = await stack.enter_async_context(
-            gateway(gateway_ingest_url=ingest_http, gateway_routes_url=routes_http)
+        failover = failover_app(
+            (world := World()).settings(database_url=url), transport=world.transport
         )
+        moving = await stack.enter_async_context(serving(failover, trusted_proxies=_TRUSTED))
+        public = await stack.enter_async_context(
+            gateway(
+                gateway_ingest_url=ingest_http,
+                gateway_routes_url=routes_http,
+                gateway_failover_url=f"http://127.0.0.1:{moving}",
+                gateway_operator_token="TOKEN",
+            )
+        )
+        await _watching(f"http://127.0.0.1:{moving}/readyz")
         yield Whole(f"http://127.0.0.1:{public}", routes_http)
+
+
+async def _watching(url: str) -> None:
+    """Returns once the first cycle has ended."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while (await client.get(url)).status_code != 200:
+            await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager

@@ -53,6 +53,20 @@ def services(
     }
     for listener in settings.listeners():
         environment |= listener.environment
+    moving = []
+    if settings.has_failover:
+        failover = settings.listener("failover_http")
+        environment |= {"GATEWAY_FAILOVER_URL": failover.url, "FAILOVER_ROUTES_URL": routes.url}
+        moving = [
+            Component(
+                name="failover",
+                argv=module("services.failover"),
+                environment=environment,
+                needs=("routes",),
+                is_ready=http_ready(f"{failover.url}/readyz"),
+                grace_seconds=30.0,
+            )
+        ]
     return [
         Component(
             name="migrate",
@@ -78,11 +92,12 @@ def services(
             needs=("migrate",),
             is_ready=http_ready(f"{routes.url}/readyz"),
         ),
+        *moving,
         Component(
             name="gateway",
             argv=module("gateway"),
             environment=environment,
-            needs=("ingest", "routes"),
+            needs=("ingest", "routes", *(component.name for component in moving)),
             is_ready=http_ready(f"{gateway.url}/readyz"),
             addresses=(
                 Address("gateway", gateway.url),

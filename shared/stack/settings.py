@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 from shared.settings import LogSettings
 
-ListenerName = Literal["ingest_bmp", "ingest_http", "routes_http", "gateway_http"]
+ListenerName = Literal["ingest_bmp", "ingest_http", "routes_http", "failover_http", "gateway_http"]
 _LISTENERS: tuple[ListenerName, ...] = ("ingest_bmp", "ingest_http", "routes_http", "gateway_http")
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to replace
 
@@ -58,8 +58,17 @@ class StackSettings(LogSettings):
     ingest_http_port: int = Field(default=8081, ge=1, le=65535)
     routes_http_host: str = "127.0.0.1"
     routes_http_port: int = Field(default=8082, ge=1, le=65535)
+    failover_http_host: str = "127.0.0.1"
+    failover_http_port: int = Field(default=8083, ge=1, le=65535)
+    primary_prefix: str | None = None
+    """What moves between two sites; None: nothing does, and there is no failover service."""
     gateway_http_host: str = "127.0.0.1"
     gateway_http_port: int = Field(default=8080, ge=1, le=65535)
+
+    @property
+    def has_failover(self) -> bool:
+        """Whether there are two sites to move traffic between."""
+        return self.primary_prefix is not None
 
     @property
     def home(self) -> Path:
@@ -72,4 +81,7 @@ class StackSettings(LogSettings):
 
     def listeners(self) -> list[Listener]:
         """Every TCP address that is going to be used."""
-        return [self.listener(name) for name in _LISTENERS]
+        names: tuple[ListenerName, ...] = _LISTENERS
+        if self.has_failover:
+            names = (*names, "failover_http")
+        return [self.listener(name) for name in names]

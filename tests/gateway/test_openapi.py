@@ -230,7 +230,11 @@ async def test_services_that_are_away_are_marked_and_the_others_shown() -> None:
             url = f"http://127.0.0.1:{routes}"
             async with gateway(gateway_routes_url=url, gateway_ingest_url=nowhere) as port:
                 document = (await ask(port, "/openapi.json")).json
-    assert states(document) == {"routes": "current", "ingest": "unreachable"}
+    assert states(document) == {
+        "routes": "current",
+        "ingest": "unreachable",
+        "failover": "disabled",
+    }
     assert set(operations(document)) == {("GET", "/api/v1/peers")}
     assert "ingest (unreachable)" in document["info"]["description"]
     assert document["x-bgpilot-services"]["ingest"]["fault"]
@@ -239,7 +243,11 @@ async def test_services_that_are_away_are_marked_and_the_others_shown() -> None:
 async def test_a_disabled_service_is_marked_as_such() -> None:
     async with gateway() as port:
         document = (await ask(port, "/openapi.json")).json
-    assert states(document) == {"routes": "disabled", "ingest": "disabled"}
+    assert states(document) == {
+        "routes": "disabled",
+        "ingest": "disabled",
+        "failover": "disabled",
+    }
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"openapi": "3.0.3"}', b'{"swagger": "2.0"}'])

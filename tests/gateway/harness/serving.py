@@ -81,7 +81,12 @@ async def serving(
 
 def settings(**changes: object) -> GatewaySettings:
     """Settings in which every service is disabled, save for what `changes` says."""
-    nothing = {"gateway_ingest_url": "", "gateway_routes_url": "", "gateway_operator_token": ""}
+    nothing = {
+        "gateway_ingest_url": "",
+        "gateway_routes_url": "",
+        "gateway_failover_url": "",
+        "gateway_operator_token": "",
+    }
     values: dict[str, Any] = {"_env_file": None, **nothing, **changes}
     return GatewaySettings(**values)
 
