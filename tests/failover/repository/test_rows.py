@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
+
+from services.failover.acting.journal import StepState
 from services.failover.policy.decide import Mode, decide
 from services.failover.policy.model import Site
 from services.failover.policy.plan import switch
@@ -68,6 +73,25 @@ async def test_flips_are_the_plans_that_nobody_asked_for_until_somebody_looks(
         assert await plans.flips(conn, NOW) == (flip.begun_at,)
         assert sorted(await plans.acknowledge(conn, "ada")) == [FLIP, ASKED]
         assert await plans.flips(conn, NOW) == ()
+
+
+async def test_the_timeline_in_the_documents_is_that_of_the_last_switch(
+    engine: AsyncEngine,
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/failover.md").read_text()
+    (query,) = re.findall(r"^ +SELECT ordinal.*?;$", page, re.DOTALL | re.MULTILINE)
+    async with engine.begin() as conn:
+        generation = await leases.take(conn, "me", 60)
+    journal = PostgresJournal(engine, lambda: generation)
+    plan = switch(posture(), Site.REMOTE, reason="")
+    await journal.open(FLIP, plan, asked_by=None, decision_id=None)
+    await journal.begin(FLIP, 0, "id-1", [])
+    await journal.finish(FLIP, 0, StepState.DONE, {})
+    async with engine.connect() as conn:
+        rows = (await conn.execute(text(query))).all()
+    assert [row.kind for row in rows] == [step.kind.value for step in plan.steps]
+    assert rows[0].took >= timedelta(0)
+    assert rows[1].took is None
 
 
 async def test_an_override_replaces_the_one_before_and_ends_by_itself(
