@@ -139,7 +139,7 @@ async def test_a_query_with_bytes_that_must_be_encoded_is_400() -> None:
     [
         "/api",
         "/api/v1",
-        "/api/v1/failover",
+        "/api/v1/reports",
         "/api/v1/routesX",
         "/api/v1/rout%65s",
         "/api%2Fv1/routes",
