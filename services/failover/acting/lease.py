@@ -31,7 +31,7 @@ class LeaseStore(Protocol):
     """Where the lease is. Whatever it raises means that nobody can say."""
 
     async def take(self, owner: str, seconds: float) -> int | None:
-        """A generation that nobody had before; None while somebody holds the lease."""
+        """A generation that nobody had before; None while somebody else holds the lease."""
         ...
 
     async def renew(self, generation: int, seconds: float) -> bool:

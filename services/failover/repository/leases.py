@@ -30,7 +30,7 @@ ON CONFLICT (name) DO UPDATE
    SET owner = excluded.owner, generation = l.generation + 1, acquired_at = clock_timestamp(),
        renewed_at = clock_timestamp(),
        expires_at = clock_timestamp() + make_interval(secs => :seconds)
- WHERE l.expires_at <= clock_timestamp()
+ WHERE l.expires_at <= clock_timestamp() OR l.owner = excluded.owner
 RETURNING generation
 """
 _RENEW = """
@@ -72,7 +72,10 @@ class LeaseRow:
 async def take(
     conn: AsyncConnection, owner: str, seconds: float, *, name: str = NAME
 ) -> int | None:
-    """The new generation; None while somebody holds it."""
+    """The new generation; None while somebody else holds it.
+
+    An owner that never heard that it had got the lease need not wait for itself.
+    """
     values = {"name": name, "owner": owner, "seconds": seconds}
     generation: int | None = (await conn.execute(text(_TAKE), values)).scalar_one_or_none()
     return generation

@@ -50,7 +50,7 @@ class Row:
 
     async def take(self, owner: str, seconds: float) -> int | None:
         await self._answer()
-        if self.expires_at > self.clock():
+        if self.expires_at > self.clock() and self.holder != owner:
             return None
         self.holder, self.generation = owner, self.generation + 1
         self.expires_at = self.clock() + seconds
@@ -193,6 +193,24 @@ async def test_the_database_gives_it_to_one_of_many(engine: AsyncEngine) -> None
         await leases.give_back(conn, 1)
         assert not await leases.renew(conn, 1, 60)
         assert await leases.take(conn, "another", 60) == 2
+
+
+async def test_one_that_never_heard_that_it_got_the_lease_need_not_wait_for_itself(
+    engine: AsyncEngine, database_url: str
+) -> None:
+    async with unreliable(database_url) as (proxy, url):
+        cut_off = create_engine(SecretStr(url), application="cut off")
+        clock = RealClock()
+        one = Lease(
+            PostgresLeases(cut_off), owner="one", seconds=60, clock=clock, sleep=asyncio.sleep
+        )
+        proxy.lose_next("after the commit")
+        await one.once()
+        assert not one.is_held()
+        assert await PostgresLeases(engine).take("two", 60) is None
+        await one.once()
+        assert one.generation == 2
+        await cut_off.dispose()
 
 
 async def test_one_that_expired_is_neither_renewed_nor_good_for_a_write(
