@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 from pydantic import SecretStr
-from sqlalchemy.exc import DBAPIError
 
 from shared.db.layout import (
     BY_TIME,
@@ -109,7 +108,7 @@ async def test_a_server_whose_extension_cannot_be_created_gets_partitions(
     async with _connected(database_url) as conn:
         extensions = {name: (there, loaded) for name, there, loaded in await conn.fetch(DETECT)}
         assert extensions == {"timescaledb": (True, True), "citus": (False, False)}
-    with pytest.raises(DBAPIError, match="timescaledb"):
+    with pytest.raises(UserError, match="timescaledb"):
         await migrate(SecretStr(database_url), Layout.TIMESCALEDB)
     await migrate(SecretStr(database_url), Layout.AUTO)
     async with _connected(database_url) as conn:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def served(fake: FakeGcp) -> AsyncIterator[str]:
     """The fake's host and port."""
-    config = uvicorn.Config(fake, port=0, log_level="critical")
+    config = uvicorn.Config(fake, port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
