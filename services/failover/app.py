@@ -58,6 +58,7 @@ def create_app(
             ):
                 built = build(settings, engine=engine, http=http, routes=routes, breakers=breakers)
                 app.state.parts = built.parts
+                app.state.started = time.monotonic()
                 async with _running(built, settings):
                     yield
         finally:
@@ -70,6 +71,14 @@ def create_app(
         if is_overdue(at, datetime.now(UTC), settings.check_interval_seconds):
             raise NotReady("no cycle has ended for a while: the log says why", **details)
         return details
+
+    async def alive() -> Mapping[str, object]:
+        ended = app.state.parts.controller.ended_at or app.state.started
+        age = time.monotonic() - ended
+        # A cycle that takes too long is ended after three intervals, so this one hangs for good.
+        if age > 5 * settings.check_interval_seconds:
+            raise NotReady("the cycles hang", cycle_age_s=round(age, 1))
+        return {"cycle_age_s": round(age, 1)}
 
     async def lease() -> Mapping[str, object]:
         held = app.state.parts.leadership.generation
@@ -85,6 +94,7 @@ def create_app(
         endpoints=endpoints.ALL,
         checks={"cycles": cycles, "lease": lease},
         metrics=metrics,
+        alive=alive,
     )
     return app
 

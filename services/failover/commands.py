@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 import httpx
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from services.failover.cloud import connected
 from services.failover.policy.model import Site
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from services.failover.providers.findings import Finding
 
 
+class _WithoutDatabase(FailoverSettings):
+    """`bgpilot up` without DATABASE_URL says where its own database is."""
+
+    database_url: SecretStr = SecretStr("postgresql:///bgpilot")
+
+
 @click.group()
 def failover() -> None:
     """Move traffic between two sites, and see that it moved."""
@@ -41,7 +47,7 @@ def check_config(*, preflight: bool) -> None:
     Exit code: 0 where all is right, 1 where something has to be put right.
     """
     try:
-        settings = load(FailoverSettings)
+        settings = load(_WithoutDatabase)
     except SettingsError as error:
         click.echo(f"{len(error.faults)} faults:" if len(error.faults) > 1 else "1 fault:")
         for fault in error.faults:

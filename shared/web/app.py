@@ -32,6 +32,7 @@ def create_service(
     endpoints: Sequence[APIRouter],
     checks: Mapping[str, Check],
     metrics: Metrics = own_metrics,
+    alive: Check | None = None,
     middleware: Sequence[Middleware] = (),
     openapi_url: str | None = "/openapi.json",
     max_body_bytes: int | None = MAX_BODY_BYTES,
@@ -54,7 +55,8 @@ def create_service(
         middleware=[Middleware(RequestMiddleware), *middleware],
     )
     problem.install(app)
-    app.include_router(health_endpoints(name, checks, metrics))
+    liveness = {} if alive is None else {"alive": alive}
+    app.include_router(health_endpoints(name, checks, metrics, **liveness))
     for router in endpoints:
         app.include_router(router)
     describe_problems(app)

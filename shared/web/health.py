@@ -37,16 +37,27 @@ async def own_metrics() -> bytes:
     return generate_latest()
 
 
+async def _runs() -> Mapping[str, Any]:
+    return {}
+
+
 def health_endpoints(
-    service: str, checks: Mapping[str, Check], metrics: Metrics = own_metrics
+    service: str,
+    checks: Mapping[str, Check],
+    metrics: Metrics = own_metrics,
+    alive: Check = _runs,
 ) -> APIRouter:
-    """`/livez /readyz /healthz /metrics /version` for a service with these readiness checks."""
+    """`/livez /readyz /healthz /metrics /version` for a service with these readiness checks.
+
+    `alive` raises NotReady where only a restart helps; a process that answers is alive otherwise.
+    """
     api = APIRouter(include_in_schema=False)
 
     @api.get("/livez")
     @api.get("/healthz")
-    async def livez() -> dict[str, str]:
-        return {"status": "ok"}
+    async def livez() -> JSONResponse:
+        result = await _run(alive)
+        return JSONResponse(result, 503 if result["status"] == "not ready" else 200)
 
     @api.get("/readyz")
     async def readyz() -> JSONResponse:

@@ -68,6 +68,8 @@ class Told:
     situation: Situation
     switchover: Switchover | None
     """The one that is due, which stands in the situation as an override."""
+    is_running: bool
+    """Whether the journal has a plan under way."""
     failed: str | None
     """Why the last plan that an operator's word led to came to nothing."""
 
@@ -97,6 +99,8 @@ class Controller:
     ) -> None:
         """`reach` stands until the routes have been read for the first time."""
         self.last: Cycle | None = None
+        self.ended_at: float | None = None
+        """When a cycle ended last, however it did, on the clock of `forever`."""
         self.limits = limits
         self._watch = watch
         self._providers = providers
@@ -112,6 +116,8 @@ class Controller:
 
     async def cycle(self) -> Decision:
         """Looks, and decides; whatever follows from it is under way when this returns."""
+        # One that ends while we look leaves a posture that is half of before and half of after.
+        was_acting = self.is_acting
         inputs, read = await asyncio.gather(self._watch.look(), self._providers.posture())
         if read is not None:
             self._posture, self._reach = read
@@ -125,7 +131,7 @@ class Controller:
                     posture=self._posture,
                     reach=self._reach,
                     is_leader=self._generation is not None,
-                    plan_in_flight=self.is_acting,
+                    plan_in_flight=was_acting or self.is_acting,
                     cycles=self._led,
                 ),
             )
@@ -180,7 +186,12 @@ class Controller:
         _show_left(metrics.PAUSE_SECONDS, situation.pause, bare.inputs.at)
         alarm = await switchovers.unacknowledged_alarm(conn)
         metrics.PLAN_ALARM.set(float(alarm is not None))
-        return Told(situation, switchover, None if switchover is not None else failed)
+        return Told(
+            situation,
+            switchover,
+            is_running=running is not None,
+            failed=None if switchover is not None else failed,
+        )
 
     def _decide(self, told: Told) -> Decision:
         it = told.situation
@@ -239,14 +250,14 @@ class Controller:
         if self._generation is None or self.is_acting:
             return
         override = told.situation.override if decision.rule == "override" else None
-        work: Awaitable[PlanRecord | None]
+        work: Coroutine[Any, Any, PlanRecord | None]
         if decision.plan is not None:
             work = self._executor.carry_out(
                 decision.plan,
                 asked_by=override.owner if override is not None else None,
                 decision_id=number,
             )
-        elif told.situation.plan_in_flight:
+        elif told.is_running:
             work = self._executor.resume()
         else:
             return
@@ -326,6 +337,7 @@ async def forever(
         else:
             metrics.CYCLES.labels("done").inc()
             metrics.LAST_CYCLE.set_to_current_time()
-        took = clock() - began
+        controller.ended_at = clock()
+        took = controller.ended_at - began
         metrics.CYCLE_SECONDS.observe(took)
         await sleep(max(0.0, interval - took))

@@ -1,4 +1,4 @@
-"""HTTP handlers: what is asked, what operators say, and the circuit breakers."""
+"""HTTP handlers: what is told, what operators say, and the circuit breakers."""
 
 from services.failover.endpoints import breakers, orders, reading
 
