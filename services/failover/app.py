@@ -113,12 +113,21 @@ async def _running(built: Built, settings: FailoverSettings) -> AsyncIterator[No
         ),
         name="cycles",
     )
+    looking = asyncio.create_task(_looked_before(built), name="preflight")
     try:
         yield
     finally:
+        await _ended(looking)
         await _ended(cycling)
         await built.parts.controller.stop()
         await _ended(keeping)
+
+
+async def _looked_before(built: Built) -> None:
+    """What will matter is looked at once, at the start."""
+    for finding in await built.parts.preflight():
+        say = log.warning if finding.is_fault or finding.is_warning else log.info
+        say("preflight", what=finding.what, fault=finding.is_fault, detail=finding.detail)
 
 
 async def _asked_for(lease: Lease) -> None:

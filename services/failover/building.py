@@ -101,7 +101,18 @@ def build(
         limits=settings.limits,
         reach=standing.unread,
     )
-    return Built(lease, Parts(engine, controller, lease, cloud.actuators, breakers, now))
+    return Built(
+        lease,
+        Parts(
+            engine=engine,
+            controller=controller,
+            leadership=lease,
+            actuators=cloud.actuators,
+            breakers=breakers,
+            preflight=cloud.preflight,
+            now=now,
+        ),
+    )
 
 
 def observers(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.web.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from fastapi import Request
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from services.failover.acting.actuator import Actuator
     from services.failover.control.controller import Controller, Cycle, Leadership
     from services.failover.policy.model import StepKind
+    from services.failover.providers.findings import Finding
     from shared.breaker import Registry
 
 
@@ -29,6 +30,8 @@ class Parts:
     leadership: Leadership
     actuators: Mapping[StepKind, Actuator]
     breakers: Registry
+    preflight: Callable[[], Awaitable[list[Finding]]]
+    """Asks the providers what will matter, and changes nothing."""
     now: Callable[[], datetime]
 
     @property

@@ -254,6 +254,17 @@ class AuditBody(_Body):
     after: Any
 
 
+class FindingBody(_Body):
+    """One thing that was looked at before it matters."""
+
+    what: str
+    is_fault: bool
+    """Whether it has to be put right before a failover can work."""
+    is_warning: bool
+    """Whether it will have to be put right before long."""
+    detail: str
+
+
 class CommandBody(_Body):
     """What a command did, or would do."""
 

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from services.failover.app import create_app
+from services.failover.policy.decide import decide
+from services.failover.repository import decisions
 from tests.failover.world import World
 
 if TYPE_CHECKING:
@@ -204,6 +206,32 @@ async def test_an_override_that_could_not_be_done_is_not_tried_again_and_again(
     await service.asks("POST", "/ack", json={"reason": "the collector is back"})
     await service.cycle()
     assert service.world.traffic() == REMOTE_SERVES
+
+
+async def test_every_decision_that_is_kept_can_be_made_again(
+    service: Service, engine: AsyncEngine
+) -> None:
+    service.world.deaf = True
+    await service.asks("PUT", "/override", json={"mode": "remote", "reason": "x", "ttl_s": 600})
+    await service.cycle()
+    await service.cycle()
+    await service.asks("DELETE", "/override")
+    service.world.break_site("us-east1")
+    await service.cycle()
+    async with engine.connect() as conn:
+        kept = await decisions.latest(conn, 100)
+    assert [one.decision.rule for one in reversed(kept)][:2] == ["all_well", "override"]
+    assert len(kept) >= 3
+    for one in kept:
+        assert decide(one.situation, one.limits) == one.decision
+
+
+async def test_a_preflight_tells_faults_and_facts(service: Service) -> None:
+    found = {one["what"]: one for one in await service.asks("GET", "/preflight")}
+    assert found["the local site's router"]["is_fault"] is False
+    service.world.gcp.denied.add("compute.routers.update")
+    found = {one["what"]: one for one in await service.asks("GET", "/preflight")}
+    assert found["permissions in the project demo"]["is_fault"] is True
 
 
 async def test_an_override_for_another_state_is_refused(service: Service) -> None:

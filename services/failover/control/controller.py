@@ -70,8 +70,6 @@ class Told:
     """The one that is due, which stands in the situation as an override."""
     is_running: bool
     """Whether the journal has a plan under way."""
-    failed: str | None
-    """Why the last plan that an operator's word led to came to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ class Controller:
                     cycles=self._led,
                 ),
             )
-            decision = self._decide(told)
+            decision = decide(told.situation, self.limits)
             number = await self._recorded(conn, told.situation, decision)
             if self._generation is not None:
                 await self._follow_up(conn, told.switchover, decision)
@@ -181,23 +179,15 @@ class Controller:
             override=switchover.as_override() if switchover is not None else override,
             pause=await orders.pause(conn),
         )
-        failed = await switchovers.failed_for_override(conn) if override is not None else None
+        if override is not None and switchover is None:
+            failed = await switchovers.failed_for_override(conn)
+            if failed is not None:
+                situation = replace(situation, override=_held(override, failed))
         _show_left(metrics.OVERRIDE_SECONDS, override, bare.inputs.at)
         _show_left(metrics.PAUSE_SECONDS, situation.pause, bare.inputs.at)
         alarm = await switchovers.unacknowledged_alarm(conn)
         metrics.PLAN_ALARM.set(float(alarm is not None))
-        return Told(
-            situation,
-            switchover,
-            is_running=running is not None,
-            failed=None if switchover is not None else failed,
-        )
-
-    def _decide(self, told: Told) -> Decision:
-        it = told.situation
-        if told.failed is not None and it.override is not None:
-            it = replace(it, override=_held(it.override, told.failed))
-        return decide(it, self.limits)
+        return Told(situation, switchover, is_running=running is not None)
 
     # ---- what follows
 

@@ -19,7 +19,7 @@ from services.failover.repository import (
     switchovers,
 )
 from shared.contracts.envelope import Envelope, Meta
-from shared.contracts.failover import AuditBody, DecisionBody, PlanBody, StatusBody
+from shared.contracts.failover import AuditBody, DecisionBody, FindingBody, PlanBody, StatusBody
 from shared.web.problem import parameter_error
 from shared.web.strict import known_parameters_only
 
@@ -94,6 +94,19 @@ async def list_plans(request: Request, *, limit: Limit = 20) -> Envelope[list[Pl
     async with parts(request).engine.connect() as conn:
         found = [answers.plan_body(one) for one in await plans.latest(conn, limit)]
     data = [one for one in found if one is not None]
+    return Envelope(data=data, meta=_meta(started, len(data)))
+
+
+@api.get("/preflight", summary="Whether GCP and Cloudflare would do what will be asked of them")
+async def run_preflight(request: Request) -> Envelope[list[FindingBody]]:
+    """Tokens, permissions, routers, routes: asked now, by calls that change nothing."""
+    started = time.perf_counter()
+    data = [
+        FindingBody(
+            what=one.what, is_fault=one.is_fault, is_warning=one.is_warning, detail=one.detail
+        )
+        for one in await parts(request).preflight()
+    ]
     return Envelope(data=data, meta=_meta(started, len(data)))
 
 
