@@ -12,7 +12,12 @@ SiteName = Literal["local", "remote"]
 ModeName = Literal["local", "remote", "hold"]
 HealthName = Literal["healthy", "unhealthy", "unknown"]
 
+RuleName = Literal["one_group_preferred", "target_is_well", "selector_matches", "routes_touched"]
+"""Safety rules that may be lifted."""
+
 _MOST_SECONDS = 30 * 86_400
+_NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no text with that character."""
 
 
 class _Body(BaseModel):
@@ -30,9 +35,9 @@ class _Command(_Body):
 class WithReason(_Command):
     """A command that needs no more than a reason."""
 
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: str = Field(min_length=1, max_length=1000, pattern=_NO_NUL)
     """Why; it is in the audit and in the history."""
-    owner: str = Field(default="", max_length=100)
+    owner: str = Field(default="", max_length=100, pattern=_NO_NUL)
     """Who says so, by their own word; the address that it comes from is noted besides."""
 
 
@@ -50,7 +55,7 @@ class OverrideCommand(Timed):
     """A site, or `hold`: nothing moves."""
     expected_state: str | None = None
     """The state that you have seen; with another one now the answer is 409."""
-    lifted_rules: list[str] = Field(default_factory=list, max_length=10)
+    lifted_rules: list[RuleName] = Field(default_factory=list, max_length=10)
     """Safety rules that may be broken this once, by their names."""
 
 
@@ -63,10 +68,10 @@ class SwitchoverCommand(WithReason):
     """The site that serves now; if it is another one the answer is 412."""
     to_site: SiteName = Field(alias="to")
     scheduled_at: AwareDatetime | None = None
-    """RFC 3339; null: now."""
+    """RFC 3339, within a year from now; null: now."""
     within_s: float = Field(default=600.0, gt=0, le=86_400)
     """It expires where it could not be begun so many seconds after its time."""
-    lifted_rules: list[str] = Field(default_factory=list, max_length=10)
+    lifted_rules: list[RuleName] = Field(default_factory=list, max_length=10)
 
 
 class ForceCommand(Timed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -174,7 +175,7 @@ async def test_a_switchover_to_a_site_that_is_ill_comes_to_nothing_and_is_over(
 
 
 async def test_a_switchover_for_later_waits_and_can_be_cancelled(service: Service) -> None:
-    later = MOVE | {"scheduled_at": "2999-01-01T00:00:00Z"}
+    later = MOVE | {"scheduled_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
     await service.asks("POST", "/switchover", json=later)
     assert await service.cycle() == "all_well"
     await service.is_refused(409, "POST", "/switchover", json=MOVE)
@@ -243,6 +244,29 @@ async def test_an_override_for_another_state_is_refused(service: Service) -> Non
 async def test_the_rule_that_one_site_is_announced_is_never_lifted(service: Service) -> None:
     asked = {"mode": "remote", "reason": "x", "ttl_s": 60, "lifted_rules": ["one_site_advertised"]}
     await service.is_refused(422, "PUT", "/override", json=asked)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "named"),
+    [
+        ("POST", "/switchover", MOVE | {"to": "local"}, "to"),
+        ("POST", "/switchover", MOVE | {"scheduled_at": "9999-12-31T23:59:59Z"}, "scheduled_at"),
+        ("POST", "/switchover", MOVE | {"scheduled_at": "2020-01-01T00:00:00Z"}, "scheduled_at"),
+        ("POST", "/switchover", MOVE | {"reason": ""}, "reason"),
+        ("POST", "/switchover", MOVE | {"resaon": "a typo"}, "resaon"),
+        ("POST", "/switchover?dryrun=true", MOVE, "dryrun"),
+        ("POST", "/pause", {"reason": "no\0text", "ttl_s": 60}, "reason"),
+        ("POST", "/pause", {"reason": "for ever", "ttl_s": 1e12}, "ttl_s"),
+        ("POST", "/ack", {"reason": "x", "owner": "\0"}, "owner"),
+        ("GET", "/history?cursor=x", None, "cursor"),
+        ("GET", "/audit?limit=0", None, "limit"),
+    ],
+)
+async def test_what_cannot_be_done_names_what_is_wrong(
+    service: Service, method: str, path: str, sent: object, named: str
+) -> None:
+    assert named in await service.is_refused(422, method, path, json=sent)
+    assert await service.asks("GET", "/audit") == []
 
 
 async def test_nothing_moves_by_itself_while_it_is_paused(service: Service) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,7 +14,6 @@ from services.failover.control.rehearsal import rehearsed
 from services.failover.parts import parts
 from services.failover.policy.decide import Mode, Override
 from services.failover.policy.model import Site
-from services.failover.policy.rules import NEVER_LIFTED
 from services.failover.repository import orders, plans, switchovers
 from shared.contracts.envelope import Envelope
 from shared.contracts.failover import (
@@ -41,6 +40,8 @@ DryRun = Annotated[bool, Query(description="Say what would be done, and do nothi
 Commands = Annotated[Commander, Depends(commander)]
 Answer = Envelope[CommandBody]
 
+_FARTHEST = timedelta(days=366)
+
 
 @api.post("/switchover", summary="Move the traffic once", response_model=Answer)
 async def switch_over(
@@ -53,7 +54,7 @@ async def switch_over(
     source, target = Site(asked.from_site), Site(asked.to_site)
     if source is target:
         raise parameter_error("to", "it is the site to move from", source.other.value)
-    _check_lifted(asked.lifted_rules)
+    _check_time(parts(request).now(), asked.scheduled_at)
     if asked.scheduled_at is None or dry_run:
         _check_serving(request, source)
 
@@ -117,7 +118,6 @@ async def set_override(
 
     409 where `expected_state` is another one than the state now.
     """
-    _check_lifted(asked.lifted_rules)
     _check_state(request, asked.expected_state)
 
     async def carry_out(conn: AsyncConnection) -> CommandBody:
@@ -236,9 +236,9 @@ def _check_state(request: Request, expected: str | None) -> None:
         )
 
 
-def _check_lifted(rules: list[str]) -> None:
-    for rule in NEVER_LIFTED & set(rules):
-        raise parameter_error("lifted_rules", f"{rule} is never lifted")
+def _check_time(now: datetime, scheduled_at: datetime | None) -> None:
+    if scheduled_at is not None and not now <= scheduled_at <= now + _FARTHEST:
+        raise parameter_error("scheduled_at", "it has to be between now and a year from now")
 
 
 def _json(body: OverrideBody | PauseBody | SwitchoverBody | None) -> object:
