@@ -8,7 +8,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import structlog
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from services.routes.enrichment.as_names import AsNames
     from services.routes.enrichment.communities import CommunityTexts
     from services.routes.enrichment.vrp_table import VrpTable
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Any:
-    structlog.reset_defaults()
 
 
 def vrps(*asns: int) -> str:
