@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from services.failover import endpoints
 from services.failover.building import build
 from services.failover.control.controller import forever, is_overdue
+from services.failover.control.housekeeping import keep_house
 from shared.breaker import Registry
 from shared.breaker.exposition import BreakerCollector, log_transition
 from shared.db.engine import create_engine
@@ -114,10 +115,14 @@ async def _running(built: Built, settings: FailoverSettings) -> AsyncIterator[No
         name="cycles",
     )
     looking = asyncio.create_task(_looked_before(built), name="preflight")
+    tidying = asyncio.create_task(
+        keep_house(built.parts.engine, now=built.parts.now, sleep=asyncio.sleep), name="house"
+    )
     try:
         yield
     finally:
         await _ended(looking)
+        await _ended(tidying)
         await _ended(cycling)
         await built.parts.controller.stop()
         await _ended(keeping)

@@ -92,7 +92,7 @@ class PeerRib(BaseModel):
     family: str
     add_path: bool = Field(description="Whether its routes have path identifiers (RFC 7911)")
     routes: int | None = Field(description="As `routes_by_family`, of this RIB alone")
-    complete: bool = Field(description="Whether this session's table was sent whole")
+    complete: bool = Field(description="Whether the table of the session that is up was sent whole")
     complete_at: Timestamp | None = Field(description="When a table was last sent whole")
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import text
 
 from services.failover.acting.journal import StepState
+from services.failover.control.housekeeping import EVERY_SECONDS, keep_house
 from services.failover.policy.decide import Mode, decide
 from services.failover.policy.model import Site
 from services.failover.policy.plan import switch
@@ -157,3 +159,23 @@ async def test_a_key_is_claimed_once_and_then_has_its_answer(engine: AsyncEngine
             "print", 202, {"plan": FLIP}
         )
         assert await records.forget_answers(conn, NOW + timedelta(days=36_500)) == 2
+
+
+async def test_what_is_old_is_dropped_every_hour(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        await decisions.record(conn, QUIET, LIMITS, decide(QUIET, LIMITS), generation=None)
+        await records.claim(conn, "ada", "k", "print")
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise asyncio.CancelledError
+
+    moments = iter((NOW, datetime.now(UTC) + timedelta(days=91)))
+    with pytest.raises(asyncio.CancelledError):
+        await keep_house(engine, now=lambda: next(moments), sleep=sleep)
+    async with engine.begin() as conn:
+        assert await decisions.latest(conn, 10) == []
+        assert await records.claim(conn, "ada", "k", "other") is None
+    assert waits == [EVERY_SECONDS] * 3

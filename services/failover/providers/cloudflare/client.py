@@ -15,7 +15,7 @@ from services.failover.acting.actuator import ActionError, Request
 from services.failover.providers.calling import Call, Caller, recording
 from services.failover.providers.cloudflare.budget import Budget, Purpose
 from services.failover.providers.cloudflare.provider import Cloudflare
-from services.failover.providers.cloudflare.routes import parse, parse_list
+from services.failover.providers.cloudflare.routes import parse_list
 from services.failover.providers.faults import CallError, Fault
 from shared.errors import ConfigurationError
 
@@ -59,17 +59,6 @@ class CloudflareClient:
         """All static routes of the account; the list has no pages."""
         call = Call("list of routes", "GET", self._routes_url)
         return parse_list(await self._result(call, purpose))
-
-    async def route(self, identifier: str, purpose: Purpose = Purpose.WATCH) -> Route:
-        """One static route."""
-        if not re.fullmatch(r"\w+", identifier, re.ASCII):
-            raise ValueError("a route's id is letters and digits, and not empty")
-        call = Call(f"route {identifier}", "GET", f"{self._routes_url}/{identifier}")
-        match await self._result(call, purpose):
-            case {"route": row}:
-                return parse(row)
-            case other:
-                raise ActionError(f"Cloudflare's answer has no route {identifier}: {other!r:.200}")
 
     def replacing(self, rows: list[Row]) -> Request:
         """The bulk update of these rows, as it goes out."""

@@ -121,21 +121,6 @@ async def test_a_validation_is_the_same_request_with_validate_only(
     assert (str(request.url), request.content) == (f"{ROUTES}?validate_only=true", BULK_UPDATE)
 
 
-async def test_one_route_is_read_by_its_id(api: respx.MockRouter, client: CloudflareClient) -> None:
-    row = {**ROW, "priority": 100, "description": None}
-    api.get(f"{ROUTES}/c4a7").respond(json={"success": True, "result": {"route": row}})
-    found = await client.route("c4a7")
-    assert (found.id, found.description) == ("c4a7", "")
-
-
-@pytest.mark.parametrize("identifier", ["", "../routes", "a/b", "?"])
-async def test_an_id_that_would_make_another_url_is_never_sent(
-    client: CloudflareClient, identifier: str
-) -> None:
-    with pytest.raises(ValueError, match="not empty"):
-        await client.route(identifier)
-
-
 def test_an_account_id_that_would_make_another_url_is_refused(clock: Clock) -> None:
     with pytest.raises(ConfigurationError, match="CLOUDFLARE_ACCOUNT_ID"):
         connect(
@@ -160,7 +145,6 @@ def test_there_is_no_way_to_delete_anything() -> None:
     assert '"DELETE"' not in inspect.getsource(client_module)
     assert {name for name in vars(CloudflareClient) if not name.startswith("_")} == {
         "routes",
-        "route",
         "replacing",
         "replace",
         "validate",
