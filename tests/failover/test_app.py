@@ -13,6 +13,8 @@ from services.failover.app import create_app
 from services.failover.policy.decide import decide
 from services.failover.repository import decisions
 from tests.failover.world import World
+from tests.fakes import gcp
+from tests.fakes.gcp_state import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -161,6 +163,33 @@ async def test_a_switchover_from_a_site_that_does_not_serve_is_refused(service: 
     moved = MOVE | {"from": "remote", "to": "local"}
     why = await service.is_refused(412, "POST", "/switchover", json=moved)
     assert why == "the remote site does not serve now, the local site does"
+
+
+async def test_a_switchover_moves_what_a_plan_left_announced_at_both(service: Service) -> None:
+    await service.asks("PUT", "/override", json={"mode": "remote", "reason": "r", "ttl_s": 60})
+    service.world.gcp.state.outcomes += [Outcome(), Outcome(error=("QUOTA", "too much"))]
+    await service.cycle()
+    assert service.world.traffic() == ([EAST, WEST], {"10.0.1.1": 1.0})
+    await service.asks("DELETE", "/override")
+    assert await service.cycle() == "not_at_rest"
+    await service.asks("POST", "/switchover", json=MOVE | {"from": "remote", "to": "local"})
+    assert await service.cycle() == "override"
+    assert service.world.traffic() == LOCAL_SERVES
+
+
+async def test_a_switchover_is_not_begun_while_nobody_knows_which_site_serves(
+    service: Service,
+) -> None:
+    await service.asks("POST", "/switchover", json=MOVE)
+    table = service.world.cloudflare
+    (_, remote) = table.routes
+    table.edit(remote, priority=100)
+    withdrawn = {"advertiseMode": "CUSTOM", "advertisedGroups": [], "advertisedIpRanges": []}
+    service.world.gcp.state.routers[gcp.LOCAL].resource["bgp"] |= withdrawn
+    assert await service.cycle() == "nothing_advertised"
+    assert await service.asks("GET", "/plans") == []
+    assert (await service.asks("GET", ""))["switchover"]["to"] == "remote"
+    assert "is not clear" in await service.is_refused(412, "POST", "/switchover", json=MOVE)
 
 
 async def test_a_switchover_to_a_site_that_is_ill_comes_to_nothing_and_is_over(

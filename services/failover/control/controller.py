@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
 from services.failover import metrics
 from services.failover.acting.journal import PlanInFlightError, PlanState, StoppedError
-from services.failover.policy.decide import Mode, Situation, decide
-from services.failover.repository import decisions, orders, plans, records, switchovers
+from services.failover.policy.decide import Mode, Situation, decide, serving
+from services.failover.repository import decisions, orders, plans, switchovers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
-
-ANSWERS_KEPT = timedelta(hours=24)
 
 
 class Providers(Protocol):
@@ -170,7 +167,7 @@ class Controller:
         running = await plans.running(conn)
         override = await orders.override(conn)
         switchover = await switchovers.pending(conn)
-        if switchover is not None and not switchover.is_due:
+        if switchover is not None and not _may_begin(switchover, bare.posture):
             switchover = None
         situation = replace(
             bare,
@@ -208,14 +205,12 @@ class Controller:
     async def _follow_up(
         self, conn: AsyncConnection, switchover: Switchover | None, decision: Decision
     ) -> None:
-        """Ends a switchover that there is nothing to do for, and forgets what is old."""
+        """Ends a switchover that there is nothing to do for."""
         if switchover is not None and decision.plan is None:
             if decision.rule == "override":
                 await switchovers.end(conn, switchover.switchover_id, "done", decision.sentence)
             elif decision.violations:
                 await switchovers.end(conn, switchover.switchover_id, "refused", decision.sentence)
-        if self.last is not None:
-            await records.forget_answers(conn, self.last.situation.inputs.at - ANSWERS_KEPT)
 
     def _say(self, decision: Decision) -> None:
         """One sentence; at info only where it is another one than before."""
@@ -284,6 +279,11 @@ class Controller:
 
 def _show_left(gauge: Gauge, order: Override | Pause | None, now: datetime) -> None:
     gauge.set(0.0 if order is None else max(0.0, (order.until - now).total_seconds()))
+
+
+def _may_begin(switchover: Switchover, posture: Posture | None) -> bool:
+    """Whether its time has come, and it is clear where the traffic is that it is to move."""
+    return switchover.is_due and (posture is None or serving(posture) is not None)
 
 
 def _is_for(plan: PlanRecord, switchover: Switchover) -> bool:

@@ -12,7 +12,7 @@ from services.failover import answers
 from services.failover.control.commanding import Commander, commander
 from services.failover.control.rehearsal import rehearsed
 from services.failover.parts import parts
-from services.failover.policy.decide import Mode, Override
+from services.failover.policy.decide import Mode, Override, serving
 from services.failover.policy.model import Site
 from services.failover.repository import orders, plans, switchovers
 from shared.contracts.envelope import Envelope
@@ -218,7 +218,7 @@ async def acknowledge(it: Commands, asked: WithReason) -> JSONResponse:
 
 def _check_serving(request: Request, source: Site) -> None:
     posture = parts(request).last.situation.posture
-    active = posture.active if posture is not None else None
+    active = serving(posture) if posture is not None else None
     if active is not source:
         raise ProblemError(
             412,

@@ -162,23 +162,23 @@ class _Deciding:
         if override.mode is Mode.HOLD:
             return self.hold("override", f"{said}: {override.reason}")
         target = Site(override.mode.value)
-        if posture.active is target:
+        if settled(posture, withdraws=self.limits.withdraws) is target:
             return self.hold("override", f"{said}, and so it is: {override.reason}")
         return self.go(posture, target, "override", f"{said}: {override.reason}")
 
     def by_health(self, posture: Posture) -> Decision:
-        serving = _serving(posture)
-        if serving is None:
+        site = serving(posture)
+        if site is None:
             return self.nobody_serves(posture)
-        here, there = self.usable[serving], self.usable[serving.other]
+        here, there = self.usable[site], self.usable[site.other]
         if here is Health.HEALTHY:
-            return self.well(posture, serving)
+            return self.well(posture, site)
         if here is Health.UNKNOWN:
-            about = "either site" if there is Health.UNKNOWN else f"the {serving.value} site"
+            about = "either site" if there is Health.UNKNOWN else f"the {site.value} site"
             return self.alarm("blind", f"nothing certain is known of {about}: everything stays")
         if there is Health.HEALTHY:
-            return self.failover(posture, serving.other)
-        return self.nowhere_to_go(serving, there)
+            return self.failover(posture, site.other)
+        return self.nowhere_to_go(site, there)
 
     def nobody_serves(self, posture: Posture) -> Decision:
         if True in posture.advertised.values() or None in posture.advertised.values():
@@ -190,36 +190,38 @@ class _Deciding:
             "choose a site with PUT /api/v1/failover/override",
         )
 
-    def nowhere_to_go(self, serving: Site, there: Health) -> Decision:
+    def nowhere_to_go(self, site: Site, there: Health) -> Decision:
         if there is Health.UNHEALTHY:
             return self.alarm("both_unhealthy", "neither site is well: to move would help nobody")
         return self.alarm(
             "other_unknown",
-            f"the {serving.value} site is not well, but of the {serving.other.value} site "
+            f"the {site.value} site is not well, but of the {site.other.value} site "
             "nothing certain is known",
         )
 
-    def well(self, posture: Posture, serving: Site) -> Decision:
-        if serving is HOME or self.usable[HOME] is not Health.HEALTHY:
-            if posture.active is None:
-                return self.alarm(
-                    "not_at_rest",
-                    f"the {serving.value} site serves and is well, but the "
-                    f"{serving.other.value} site is announced too, or may be",
-                )
-            return self.hold("all_well", f"the {serving.value} site serves and is well")
-        if self.limits.failback == "manual":
-            return self.hold(
-                "failback_is_manual",
-                f"the {HOME.value} site is well again; "
-                "POST /api/v1/failover/switchover takes the traffic back",
+    def well(self, posture: Posture, site: Site) -> Decision:
+        is_away = site is not HOME and self.usable[HOME] is Health.HEALTHY
+        if is_away and self.limits.failback == "auto":
+            return self.gated(
+                posture,
+                HOME,
+                "failback",
+                f"the {HOME.value} site is well again",
+                self.limits.failback_hold_down,
             )
-        return self.gated(
-            posture,
-            HOME,
-            "failback",
-            f"the {HOME.value} site is well again",
-            self.limits.failback_hold_down,
+        said = f"the {site.value} site serves and is well"
+        if settled(posture, withdraws=self.limits.withdraws) is not site:
+            return self.alarm(
+                "not_at_rest",
+                f"{said}, but {_unsettled(posture, site)}; "
+                "PUT /api/v1/failover/override puts it right",
+            )
+        if not is_away:
+            return self.hold("all_well", said)
+        return self.hold(
+            "failback_is_manual",
+            f"the {HOME.value} site is well again; "
+            "POST /api/v1/failover/switchover takes the traffic back",
         )
 
     def failover(self, posture: Posture, target: Site) -> Decision:
@@ -284,13 +286,29 @@ class _Deciding:
         return Decision(self.state, rule, sentence, is_alarm=True)
 
 
-def _serving(posture: Posture) -> Site | None:
+def serving(posture: Posture) -> Site | None:
     """The site that traffic goes to: the preferred one, or the only one announced."""
     if posture.preferred is not None and posture.advertised[posture.preferred] is True:
         return posture.preferred
     announced = [site for site in Site if posture.advertised[site] is True]
     certain = None not in posture.advertised.values()
     return announced[0] if len(announced) == 1 and certain else None
+
+
+def settled(posture: Posture, *, withdraws: bool) -> Site | None:
+    """The site that serves where a switch to it would find nothing to do."""
+    if withdraws:
+        return posture.active
+    site = posture.preferred
+    return site if site is not None and posture.advertised[site] is True else None
+
+
+def _unsettled(posture: Posture, site: Site) -> str:
+    """Why a site that serves is not settled."""
+    if posture.preferred is not site:
+        return "the routes to it are not preferred"
+    also = "is" if posture.advertised[site.other] else "may be"
+    return f"the {site.other.value} site {also} announced too"
 
 
 def _seconds(span: timedelta) -> str:

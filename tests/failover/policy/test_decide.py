@@ -193,6 +193,33 @@ def test_two_sites_announced_are_safe_but_said_and_left_when_one_fails() -> None
 
 
 @pytest.mark.parametrize(
+    ("stands", "why"),
+    [
+        (posture(LOCAL, both=True), "the remote site is announced too"),
+        (posture(LOCAL, advertised={REMOTE: None}), "the remote site may be announced too"),
+        (posture(REMOTE, both=True), "the local site is announced too"),
+        (posture(REMOTE, advertised={LOCAL: True, REMOTE: False}), "routes to it are not preferred"),
+        (posture(None, advertised={LOCAL: True}), "the routes to it are not preferred"),
+    ],
+)
+def test_what_is_not_as_a_switch_would_leave_it_is_said(stands: Posture, why: str) -> None:
+    decision = decided(posture=stands)
+    assert (decision.rule, decision.is_alarm) == ("not_at_rest", True)
+    assert why in decision.sentence
+
+
+def test_two_sites_announced_are_at_rest_where_nothing_is_ever_withdrawn() -> None:
+    keeping = replace(LIMITS, withdraws=False)
+    both = {"posture": posture(LOCAL, both=True)}
+    assert decided(keeping, **both).rule == "all_well"
+    there = decided(keeping, **both, override=override(Mode.LOCAL))
+    assert (there.rule, there.plan) == ("override", None)
+    assert steps(decided(keeping, **both, override=override(Mode.REMOTE)))[-1] == "prefer remote"
+    away = decided(keeping, posture=posture(REMOTE, both=True))
+    assert (away.rule, away.is_alarm) == ("failback_is_manual", False)
+
+
+@pytest.mark.parametrize(
     ("stands", "rule"),
     [
         (posture(None), "nothing_advertised"),
