@@ -198,7 +198,10 @@ def test_two_sites_announced_are_safe_but_said_and_left_when_one_fails() -> None
         (posture(LOCAL, both=True), "the remote site is announced too"),
         (posture(LOCAL, advertised={REMOTE: None}), "the remote site may be announced too"),
         (posture(REMOTE, both=True), "the local site is announced too"),
-        (posture(REMOTE, advertised={LOCAL: True, REMOTE: False}), "routes to it are not preferred"),
+        (
+            posture(REMOTE, advertised={LOCAL: True, REMOTE: False}),
+            "routes to it are not preferred",
+        ),
         (posture(None, advertised={LOCAL: True}), "the routes to it are not preferred"),
     ],
 )
