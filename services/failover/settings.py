@@ -21,6 +21,7 @@ from services.failover.policy.decide import Limits
 from services.failover.policy.model import Site
 from services.failover.together import (
     a_prefix,
+    a_region,
     an_address,
     an_origin,
     broken,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Name = Annotated[str, Field(min_length=1), AfterValidator(some_text)]
+Region = Annotated[str, AfterValidator(a_region)]
 Prefix = Annotated[str, AfterValidator(a_prefix)]
 Address = Annotated[str, AfterValidator(an_address)]
 Origin = Annotated[str, AfterValidator(an_origin)]
@@ -52,11 +54,11 @@ class FailoverSettings(DatabaseSettings, LogSettings):
     """Where the backend services are."""
     bgp_peer_project: Name | None = None
     """Where the Cloud Routers are; None: in `gcp_project`."""
-    local_gcp_region: Name
-    remote_gcp_region: Name
-    local_bgp_region: Name
+    local_gcp_region: Region
+    remote_gcp_region: Region
+    local_bgp_region: Region
     local_bgp_router: Name
-    remote_bgp_region: Name
+    remote_bgp_region: Region
     remote_bgp_router: Name
     primary_prefix: Prefix
     """What the local site's router announces."""

@@ -6,6 +6,7 @@ write. `broken` knows the rules between settings.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,16 @@ def a_prefix(value: str) -> str:
     if network.prefixlen == 0:
         raise ValueError(f"{network} is everything: write the prefix that moves between the sites")
     return str(network)
+
+
+def a_region(value: str) -> str:
+    """A region of GCP, as in us-east1."""
+    value = some_text(value)
+    if zone := re.fullmatch(r"([a-z]+-[a-z]+\d+)-[a-z]", value):
+        raise ValueError(f"{value} is a zone: write {zone[1]}")
+    if not re.fullmatch(r"[a-z]+-[a-z]+\d+", value):
+        raise ValueError(f"{value!r} is no region: write one like us-east1")
+    return value
 
 
 def an_address(value: str) -> str:
@@ -115,9 +126,17 @@ def _is_file(path: Path | None) -> bool:
     return path is None or path.is_file()
 
 
+_AT_REST = 2
+"""Observers of the BGP of a site that does not announce the prefix: its Cloud Router and its peers
+in BMP. The third, whether the prefix is seen, knows nothing then."""
+
+
 def _fewest(local: str, remote: str) -> int:
-    """Observers of the service that a site has at least: GCP's health checks, and the probes."""
-    return 1 + min(len(_listed(local)), len(_listed(remote)))
+    """Observers that any one thing has at least.
+
+    Of what a site serves these are GCP's health checks, and the probes.
+    """
+    return min(_AT_REST, 1 + min(len(_listed(local)), len(_listed(remote))))
 
 
 def _in_time(interval: float, *call: Any) -> bool:  # noqa: ANN401 - what longest_call takes
@@ -183,6 +202,12 @@ _RULES = (
         "both sites have the router {0} in {2}: write the remote site's",
     ),
     _Rule(
+        ("remote_gcp_region", "local_gcp_region"),
+        lambda remote, local: remote != local,
+        "it is LOCAL_GCP_REGION too, and its backends would be those of both sites: write the "
+        "remote site's",
+    ),
+    _Rule(
         ("cloudflare_api_token", "cloudflare_api_token_file"),
         _one_token,
         "set it, or CLOUDFLARE_API_TOKEN_FILE, and not both",
@@ -203,7 +228,8 @@ _RULES = (
     _Rule(
         ("failover_quorum", "failover_local_probes", "failover_remote_probes"),
         lambda quorum, local, remote: quorum is None or quorum <= _fewest(local, remote),
-        "{0} observers can never agree, since there are fewer: write less, or add probes",
+        "{0} observers cannot agree: two know of the BGP of a site that does not announce, and of "
+        "what a site serves only GCP's health checks and its probes; write less, or add probes",
     ),
     _Rule(
         ("failover_max_routes", "failover_expected_routes"),
