@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from services.failover.policy.model import Site
     from shared.clients.routes import RoutesClient
 
-_MOST = 1_000
+_MOST_PEERS = 100_000
+"""The list cannot be asked for addresses, and one peer that is left out would not be known."""
+_MOST_ROUTES = 1_000
 _HEALTHS = {"up": Health.HEALTHY, "down": Health.UNHEALTHY, "lost": Health.UNKNOWN}
 
 
@@ -42,7 +44,7 @@ class PeersObserver:
     async def read(self) -> Reading:
         """One session that is up is enough; a peer that no router tells of is not known."""
         try:
-            answer = await self._routes.peers((), _MOST)
+            answer = await self._routes.peers((), _MOST_PEERS)
         except UserError as error:
             return self._reading(Health.UNKNOWN, str(error))
         found = {(peer.router, peer.address): peer for peer in answer.data}
@@ -79,12 +81,13 @@ class PrefixObserver:
 
     async def read(self) -> Reading:
         """See `Observer`."""
-        asked = (("prefix", self._prefix), ("match", "exact"), ("state", "active"))
+        asked = [("prefix", self._prefix), ("match", "exact"), ("state", "active")]
+        asked += [("peer", address) for address in sorted(self._peers)]
         try:
-            answer = await self._routes.routes(asked, _MOST)
+            answer = await self._routes.routes(asked, _MOST_ROUTES)
         except UserError as error:
             return self._reading(Health.UNKNOWN, str(error))
-        seen = sorted({r.peer.address for r in answer.data if r.peer.address in self._peers})
+        seen = sorted({route.peer.address for route in answer.data})
         if not seen:
             return self._reading(Health.UNKNOWN, f"{self._prefix} is not seen from it")
         return self._reading(Health.HEALTHY, f"{self._prefix} is seen from {', '.join(seen)}")

@@ -11,6 +11,7 @@ import pytest
 from services.failover.inputs.bmp import PeersObserver, PrefixObserver
 from services.failover.policy.model import Health, Reading, Role, Site
 from shared.clients.routes import RoutesClient
+from shared.contracts.inventory import PeerBody
 from tests.world import told_to
 
 if TYPE_CHECKING:
@@ -69,3 +70,62 @@ async def test_without_the_routes_service_nothing_is_known(ask: Callable[..., An
         found = await ask(client)
     assert found.health is Health.UNKNOWN
     assert "http://routes" in found.detail
+
+
+async def test_a_peer_is_found_behind_however_many_others() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        first = int(request.url.params.get("cursor", "0"))
+        numbers = range(first, min(first + int(request.url.params["limit"]), 2_500))
+        following = str(numbers.stop) if numbers.stop < 2_500 else None
+        data = [peer(number).model_dump(mode="json") for number in numbers]
+        meta = {"count": len(data), "next_cursor": following}
+        return httpx.Response(200, json={"data": data, "meta": meta})
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://routes") as client:
+        found = await peers(client, "10.0.9.195")
+    assert (found.health, found.detail) == (Health.HEALTHY, "10.0.9.195 is up at edge1")
+
+
+async def test_a_prefix_is_asked_for_from_the_sites_peers_alone() -> None:
+    asked: list[list[str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get_list("peer"))
+        return httpx.Response(200, json={"data": [], "meta": {"count": 0}})
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://routes") as client:
+        await prefix(client, "203.0.113.0/24", "192.0.2.2", "192.0.2.1")
+    assert asked == [["192.0.2.1", "192.0.2.2"]]
+
+
+def peer(number: int) -> PeerBody:
+    return PeerBody(
+        id=number,
+        router_id=1,
+        router="edge1",
+        peer_type="global",
+        distinguisher="0:0",
+        address=f"10.0.{number // 256}.{number % 256}",
+        asn=64514,
+        bgp_id=None,
+        state="up",
+        since=NOW,
+        uptime_s=1.0,
+        inferred=False,
+        table_name=None,
+        local_asn=None,
+        local_address=None,
+        local_port=None,
+        remote_port=None,
+        hold_time=None,
+        capabilities=None,
+        last_down=None,
+        ribs=[],
+        updates_1h=0,
+        last_update_at=None,
+        routes_by_family=None,
+        routes_exact=True,
+        routes_as_of=NOW,
+    )
