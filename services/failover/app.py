@@ -130,7 +130,12 @@ async def _running(built: Built, settings: FailoverSettings) -> AsyncIterator[No
 
 async def _looked_before(built: Built) -> None:
     """What will matter is looked at once, at the start."""
-    for finding in await built.parts.preflight():
+    try:
+        findings = await built.parts.preflight()
+    except Exception:
+        log.exception("preflight failed")
+        return
+    for finding in findings:
         say = log.warning if finding.is_fault or finding.is_warning else log.info
         say("preflight", what=finding.what, fault=finding.is_fault, detail=finding.detail)
 

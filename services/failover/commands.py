@@ -111,7 +111,8 @@ def told(status: StatusBody) -> Iterator[str]:
 
 def _passed(findings: list[Finding]) -> bool:
     for finding in findings:
-        click.echo(f"{'FAULT' if finding.is_fault else 'ok'}: {finding.what}: {finding.detail}")
+        word = "FAULT" if finding.is_fault else "warning" if finding.is_warning else "ok"
+        click.echo(f"{word}: {finding.what}: {finding.detail}")
     return not any(finding.is_fault for finding in findings)
 
 
