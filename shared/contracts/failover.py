@@ -121,6 +121,9 @@ class StepBody(_Body):
     diff: dict[str, Any]
     request_id: str | None
     requests: list[RequestBody]
+    """What was to be sent, once more for each time that it was."""
+    exchanges: list[ExchangeBody]
+    """What went out for it, reads included, and what came back."""
     begun_at: Timestamp | None
     ended_at: Timestamp | None
     detail: str | None
@@ -133,6 +136,24 @@ class RequestBody(_Body):
     method: str
     url: str
     body: Any
+
+
+class ExchangeBody(_Body):
+    """A request that was sent, and what came back."""
+
+    provider: str
+    what: str
+    method: str
+    url: str
+    body: Any = None
+    at: Timestamp
+    seconds: float
+    status: int | None
+    ids: dict[str, str]
+    """By which the provider knows the request."""
+    error: str | None
+    answer: Any = None
+    """To what changes something; secrets are left out."""
 
 
 class PlanBody(_Body):

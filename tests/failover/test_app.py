@@ -108,6 +108,13 @@ async def test_a_site_whose_backends_fail_loses_the_traffic_and_bmp_shows_it(
     assert plan["convergence_s"] >= 0
     decision = (await service.asks("GET", "/history"))[0]
     assert (decision["rule"], decision["plan"]["id"]) == ("failover", plan["id"])
+    writes = [
+        (one["method"], one["status"], bool(one["answer"]))
+        for step in decision["plan"]["steps"]
+        for one in step["exchanges"]
+        if one["method"] in ("PATCH", "PUT")
+    ]
+    assert writes == [("PATCH", 200, True), ("PUT", 200, True), ("PATCH", 200, True)]
 
 
 async def test_a_provider_that_says_yes_while_bmp_says_no_is_an_alarm_until_somebody_looks(

@@ -14,6 +14,7 @@ import structlog
 
 from services.failover.acting import outcome
 from services.failover.acting.actuator import ActionError, Done, NotDone, OutcomeUnknownError
+from services.failover.acting.exchanges import recording
 from services.failover.acting.journal import (
     OBSERVING,
     PlanState,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.failover.acting.actuator import Actuator
+    from services.failover.acting.exchanges import Exchange
     from services.failover.acting.journal import Journal, PlanRecord, StepRecord
     from services.failover.policy.model import Plan
 
@@ -147,7 +149,7 @@ class Executor:
         said, name = outcome.sentence(failed), outcome.alarm(failed)
         if failed.step.kind is StepKind.CONFIRM_MOVED:
             return await self._close(record, PlanState.UNCONFIRMED, said, name)
-        if failed.step.kind is StepKind.WITHDRAW:
+        if failed.step.kind is StepKind.WITHDRAW and not outcome.is_aborted(failed):
             rest = f"{said}; both sites are announced, or may be"
             return await self._close(record, PlanState.RESTING, rest, name)
         return await self._undo(record, said, name)
@@ -203,22 +205,30 @@ class Executor:
     ) -> Mapping[str, object]:
         """The evidence that a step's effect is there; makes it so where that is its business."""
         is_observing = it.step.kind in OBSERVING
-        sent = _Sent(may_be_sent=not is_observing)
+        sent, is_out = _Sent(may_be_sent=not is_observing), it.request_id is not None
         deadline = self._clock() + (0.0 if is_late else self._timing.deadlines[it.step.kind])
         if is_observing:
             self._check()
             await self._journal.begin(record.plan_id, it.ordinal, None, ())
         while True:
+            await self._heed(record, it, is_out=is_out)
             seen = await self._look(record, it)
             if isinstance(seen, Done):
                 return seen.evidence
             if is_late or self._clock() >= deadline:
                 raise _not_so(seen, sent, is_late=is_late)
             if sent.may_be_sent and isinstance(seen, NotDone):
-                sent = await self._send(record, it)
+                is_out, sent = True, await self._send(record, it)
                 if not sent.may_be_sent:
                     continue
             await self._sleep(self._timing.poll)
+
+    async def _heed(self, record: PlanRecord, it: StepRecord, *, is_out: bool) -> None:
+        """A plan that somebody wants to be stopped fails here, where it can be taken back."""
+        if outcome.may_be_aborted(it, is_out=is_out):
+            said = await self._journal.aborted(record.plan_id)
+            if said is not None:
+                raise _StepFailed(said, outcome.ABORTED, {})
 
     async def _look(self, record: PlanRecord, it: StepRecord) -> Done | NotDone | _Unseen:
         self._check()
@@ -235,6 +245,8 @@ class Executor:
         try:
             requests = await actuator.preview(it.step)
         except ActionError as error:
+            if not error.may_pass:
+                raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
             log.warning("step cannot be prepared", step=outcome.named(it.step), reason=str(error))
             return _Sent(may_be_sent=True, trouble=str(error))
         if it.step.kind is StepKind.WITHDRAW:
@@ -247,13 +259,28 @@ class Executor:
             raise LookupError("the journal did not keep the request id")
         self._check()
         try:
-            await actuator.apply(it.step, request_id=begun.request_id)
+            await self._apply(record, it, begun.request_id)
         except OutcomeUnknownError as error:
             log.warning("outcome unknown", step=outcome.named(it.step), reason=str(error))
             return _Sent(error.is_repeatable, str(error))
         except ActionError as error:
             raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
         return _Sent(may_be_sent=False)
+
+    async def _apply(self, record: PlanRecord, it: StepRecord, request_id: str) -> None:
+        """Also what came of a request that failed is written down."""
+        heard: list[Exchange] = []
+        failed: ActionError | None = None
+        try:
+            with recording(heard.append):
+                await self._actuators[it.step.kind].apply(it.step, request_id=request_id)
+        except ActionError as error:
+            failed = error
+        if heard:
+            self._check()
+            await self._journal.heard(record.plan_id, it.ordinal, [one.as_row() for one in heard])
+        if failed is not None:
+            raise failed
 
     async def _guard(self, step: Step) -> None:
         """Never withdraws the last announcement: the provider is read at this moment."""

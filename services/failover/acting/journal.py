@@ -71,6 +71,8 @@ class StepRecord:
     """None: nothing was sent for it."""
     requests: tuple[Request, ...] = ()
     """All that was to be sent, once more for each time that it was."""
+    exchanges: tuple[Mapping[str, object], ...] = ()
+    """What went out for it, reads included, and what came back (`Exchange.as_row`)."""
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     detail: str | None = None
@@ -129,6 +131,12 @@ class Journal(Protocol):
         """These requests are about to be sent. A step that had a request id keeps it."""
         ...
 
+    async def heard(
+        self, plan_id: str, ordinal: int, exchanges: Sequence[Mapping[str, object]]
+    ) -> StepRecord:
+        """These were sent for the step, and answered so; after those that are there already."""
+        ...
+
     async def finish(
         self,
         plan_id: str,
@@ -154,6 +162,10 @@ class Journal(Protocol):
         convergence_s: float | None,
     ) -> PlanRecord:
         """The plan has ended."""
+        ...
+
+    async def aborted(self, plan_id: str) -> str | None:
+        """Who wants the plan to be stopped, and why; None: nobody, or it cannot be read now."""
         ...
 
     async def running(self) -> PlanRecord | None:

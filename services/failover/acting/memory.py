@@ -31,6 +31,8 @@ class MemoryJournal:
         self._now = now
         self._may_write = may_write
         self.plans: dict[str, PlanRecord] = {}
+        self.aborts: dict[str, str] = {}
+        """By plan, who wants it to be stopped, and why."""
 
     async def open(
         self, plan_id: str, plan: Plan, *, asked_by: str | None, decision_id: int | None
@@ -70,6 +72,13 @@ class MemoryJournal:
                 begun_at=it.begun_at or self._now(),
             ),
         )
+
+    async def heard(
+        self, plan_id: str, ordinal: int, exchanges: Sequence[Mapping[str, object]]
+    ) -> StepRecord:
+        """See `Journal`."""
+        it = self._step(plan_id, ordinal)
+        return self._put(plan_id, replace(it, exchanges=(*it.exchanges, *exchanges)))
 
     async def finish(
         self,
@@ -120,6 +129,10 @@ class MemoryJournal:
                 convergence_s=convergence_s,
             )
         )
+
+    async def aborted(self, plan_id: str) -> str | None:
+        """See `Journal`."""
+        return self.aborts.get(plan_id)
 
     async def running(self) -> PlanRecord | None:
         """See `Journal`."""

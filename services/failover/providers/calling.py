@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +18,7 @@ import httpx
 import orjson
 import stamina
 
+from services.failover.acting.exchanges import Exchange, record
 from services.failover.providers import metrics
 from services.failover.providers.faults import (
     CallError,
@@ -34,52 +33,10 @@ from shared.breaker import REGISTRY, CircuitBreaker, CircuitOpenError
 from shared.version import version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
+    from services.failover.acting.exchanges import Call
     from shared.breaker import Registry
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to a provider, without credentials."""
-
-    what: str
-    """For people: `routers.patch of rt-east`."""
-    method: str
-    url: str
-    body: object | None = None
-    writes: bool = False
-    """Whether it changes anything; a POST that reads does not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request that was sent, and what came back: for the journal."""
-
-    provider: str
-    call: Call
-    at: datetime
-    seconds: float
-    status: int | None
-    """None: no answer came."""
-    ids: Mapping[str, str] = field(default_factory=dict)
-    """By which the provider knows it: operation, request, ray."""
-    error: str | None = None
-
-    def as_row(self) -> dict[str, object]:
-        """It as JSON has it."""
-        return {
-            "provider": self.provider,
-            "what": self.call.what,
-            "method": self.call.method,
-            "url": self.call.url,
-            "body": self.call.body,
-            "at": self.at.isoformat(),
-            "seconds": round(self.seconds, 3),
-            "status": self.status,
-            "ids": dict(self.ids),
-            "error": self.error,
-        }
 
 
 class Provider(Protocol):
@@ -123,19 +80,6 @@ class Limits:
     """No attempt begins after so long, so waits that reach past it are not begun either."""
     failure_threshold: int = 5
     recovery_timeout: float = 60.0
-
-
-_SINKS: ContextVar[tuple[Callable[[Exchange], None], ...]] = ContextVar("sinks", default=())
-
-
-@contextmanager
-def recording(sink: Callable[[Exchange], None]) -> Iterator[None]:
-    """Hands each exchange within to `sink`, at once, also those of tasks that begin within."""
-    before = _SINKS.set((*_SINKS.get(), sink))
-    try:
-        yield
-    finally:
-        _SINKS.reset(before)
 
 
 class Caller:
@@ -213,17 +157,18 @@ class Caller:
         way = "write" if call.writes else "read"
         result = exchanged.fault.value if exchanged.fault is not None else "ok"
         metrics.REQUESTS.labels(self.provider.name, self.region, way, result).observe(seconds)
-        record = Exchange(
-            provider=self.provider.name,
-            call=call,
-            at=at,
-            seconds=seconds,
-            status=exchanged.status,
-            ids=exchanged.ids,
-            error=str(exchanged.error) if exchanged.error is not None else None,
+        record(
+            Exchange(
+                provider=self.provider.name,
+                call=call,
+                at=at,
+                seconds=seconds,
+                status=exchanged.status,
+                ids=exchanged.ids,
+                error=str(exchanged.error) if exchanged.error is not None else None,
+                answer=exchanged.answer if call.writes else None,
+            )
         )
-        for sink in _SINKS.get():
-            sink(record)
         return exchanged
 
     async def _sent(self, call: Call, token: str) -> _Exchanged:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.failover.acting.journal import PlanInFlightError
 from services.failover.repository import leases, plans
+from shared.db.errors import is_away
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -64,6 +65,15 @@ class PostgresJournal:
                 generation=generation,
             )
 
+    async def heard(
+        self, plan_id: str, ordinal: int, exchanges: Sequence[Mapping[str, object]]
+    ) -> StepRecord:
+        """See `Journal`."""
+        async with self._writing() as (conn, generation):
+            return await plans.add_exchanges(
+                conn, plan_id, ordinal, exchanges=exchanges, generation=generation
+            )
+
     async def finish(
         self,
         plan_id: str,
@@ -112,6 +122,16 @@ class PostgresJournal:
                 generation=generation,
             )
             return await self._plan(conn, plan_id)
+
+    async def aborted(self, plan_id: str) -> str | None:
+        """See `Journal`."""
+        try:
+            async with self._engine.connect() as conn:
+                return await plans.aborted(conn, plan_id)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            return None
 
     async def running(self) -> PlanRecord | None:
         """See `Journal`."""

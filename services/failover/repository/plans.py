@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import text
 
 from services.failover.acting.actuator import Request
+from services.failover.acting.exchanges import redacted
 from services.failover.acting.journal import PlanRecord, PlanState, StepRecord, StepState
 from services.failover.policy.model import Site, Step, StepKind
 
@@ -40,10 +41,18 @@ UPDATE failover.plan_step
        begun_at = coalesce(begun_at, clock_timestamp()), generation = :generation
  WHERE plan_id = CAST(:plan_id AS uuid) AND ordinal = :ordinal RETURNING *
 """
+# What was heard is kept within the evidence, under a name that no provider's evidence has.
+_HEARD = """
+UPDATE failover.plan_step
+   SET evidence = jsonb_set(evidence, '{_exchanges}',
+           coalesce(evidence -> '_exchanges', '[]') || CAST(:exchanges AS jsonb)),
+       generation = :generation
+ WHERE plan_id = CAST(:plan_id AS uuid) AND ordinal = :ordinal RETURNING *
+"""
 _FINISH = """
 UPDATE failover.plan_step AS s
    SET state = :state, begun_at = coalesce(begun_at, at.now), ended_at = at.now,
-       detail = :detail, evidence = CAST(:evidence AS jsonb), generation = :generation
+       detail = :detail, evidence = evidence || CAST(:evidence AS jsonb), generation = :generation
   FROM (SELECT clock_timestamp() AS now) AS at
  WHERE plan_id = CAST(:plan_id AS uuid) AND ordinal = :ordinal RETURNING *
 """
@@ -56,6 +65,17 @@ UPDATE failover.plan
 _ACKNOWLEDGE = """
 UPDATE failover.plan SET acknowledged_at = clock_timestamp(), acknowledged_by = :who
  WHERE acknowledged_at IS NULL AND state <> 'running' RETURNING plan_id::text
+"""
+# The first word stands, whoever says it again.
+_ABORT = """
+UPDATE failover.plan
+   SET aborted_at = coalesce(aborted_at, clock_timestamp()),
+       aborted_by = coalesce(aborted_by, :who), abort_reason = coalesce(abort_reason, :reason)
+ WHERE state = 'running' RETURNING plan_id::text
+"""
+_ABORTED = """
+SELECT aborted_by || ' aborted it: ' || abort_reason FROM failover.plan
+ WHERE plan_id = CAST(:plan_id AS uuid)
 """
 _READ = """
 SELECT *, extract(epoch FROM clock_timestamp() - begun_at)::float8 AS age_s
@@ -131,10 +151,30 @@ async def begin_step(
         "plan_id": plan_id,
         "ordinal": ordinal,
         "request_id": request_id,
-        "requests": _json([{"method": r.method, "url": r.url, "body": r.body} for r in requests]),
+        "requests": _json(
+            [{"method": r.method, "url": r.url, "body": redacted(r.body)} for r in requests]
+        ),
         "generation": generation,
     }
     return _step((await conn.execute(text(_BEGIN), values)).mappings().one())
+
+
+async def add_exchanges(
+    conn: AsyncConnection,
+    plan_id: str,
+    ordinal: int,
+    *,
+    exchanges: Sequence[Mapping[str, object]],
+    generation: int,
+) -> StepRecord:
+    """The step, with what was sent for it and answered."""
+    values = {
+        "plan_id": plan_id,
+        "ordinal": ordinal,
+        "exchanges": _json(exchanges),
+        "generation": generation,
+    }
+    return _step((await conn.execute(text(_HEARD), values)).mappings().one())
 
 
 async def finish_step(
@@ -211,6 +251,20 @@ async def acknowledge(conn: AsyncConnection, who: str) -> list[str]:
     return list((await conn.execute(text(_ACKNOWLEDGE), {"who": who})).scalars())
 
 
+async def abort(conn: AsyncConnection, *, who: str, reason: str) -> PlanRecord | None:
+    """The plan that is under way is to be stopped; None: there is none."""
+    found = await conn.execute(text(_ABORT), {"who": who, "reason": reason})
+    plan_id = found.scalar_one_or_none()
+    return None if plan_id is None else await read(conn, plan_id)
+
+
+async def aborted(conn: AsyncConnection, plan_id: str) -> str | None:
+    """Who wants it to be stopped, and why."""
+    found = await conn.execute(text(_ABORTED), {"plan_id": plan_id})
+    said: str | None = found.scalar_one_or_none()
+    return said
+
+
 async def _plans(
     conn: AsyncConnection, statement: str, values: Mapping[str, Any]
 ) -> list[PlanRecord]:
@@ -238,6 +292,8 @@ async def _plan(conn: AsyncConnection, row: RowMapping) -> PlanRecord:
 
 
 def _step(row: RowMapping) -> StepRecord:
+    evidence = dict(row["evidence"])
+    exchanges = evidence.pop("_exchanges", [])
     return StepRecord(
         ordinal=row["ordinal"],
         step=Step(StepKind(row["kind"]), Site(row["site"]), row["diff"]),
@@ -248,7 +304,8 @@ def _step(row: RowMapping) -> StepRecord:
         begun_at=row["begun_at"],
         ended_at=row["ended_at"],
         detail=row["detail"],
-        evidence=row["evidence"],
+        exchanges=tuple(exchanges),
+        evidence=evidence,
     )
 
 

@@ -88,6 +88,19 @@ async def test_a_step_that_was_never_begun_begins_and_ends_at_once(held: Held) -
     assert ended.request_id is None
 
 
+async def test_what_was_heard_is_kept_beside_the_evidence(held: Held) -> None:
+    plan_id = (await opened(held.journal)).plan_id
+    await held.journal.begin(plan_id, 0, "id-1", [PATCH])
+    for status in (503, 200):
+        await held.journal.heard(plan_id, 0, [{"status": status}])
+    ended = await held.journal.finish(plan_id, 0, StepState.DONE, {"seen": "yes"})
+    assert ended.exchanges == ({"status": 503}, {"status": 200})
+    assert ended.evidence == {"seen": "yes"}
+    found = await held.journal.running()
+    assert found is not None
+    assert found.steps[0] == ended
+
+
 async def test_a_plan_that_has_ended_is_not_under_way(held: Held) -> None:
     plan_id = (await opened(held.journal)).plan_id
     ended = await held.journal.close(
@@ -108,6 +121,7 @@ async def test_nothing_is_written_once_the_lease_is_anothers(held: Held) -> None
     mine = held.journal
     for write in (
         mine.begin(plan_id, 0, "id-1", [PATCH]),
+        mine.heard(plan_id, 0, [{"status": 200}]),
         mine.finish(plan_id, 0, StepState.DONE, {}),
         mine.undo(plan_id, 9, Step(StepKind.WITHDRAW, Site.REMOTE)),
         mine.close(plan_id, PlanState.DONE, detail="", alarm=None, convergence_s=None),

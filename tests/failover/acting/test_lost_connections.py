@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from services.failover.policy.model import Step
     from tests.ingest.unreliable import Cut, UnreliableProxy
 
-WRITES = 12
-"""Of a plan that goes well: it is opened, five steps are begun and ended, it is closed."""
+WRITES = 15
+"""Of a plan that goes well: it is opened, five steps are begun and ended, three of them are
+answered, it is closed."""
 
 
 class _Provider(Provider):

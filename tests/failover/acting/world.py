@@ -20,6 +20,7 @@ from services.failover.acting.actuator import (
     OutcomeUnknownError,
     Request,
 )
+from services.failover.acting.exchanges import Call, Exchange, record
 from services.failover.acting.executor import Executor, Timing
 from services.failover.acting.journal import StepState
 from services.failover.acting.memory import MemoryJournal
@@ -183,6 +184,9 @@ class Provider:
         self._was_written_down_first(step, request_id)
         faults = self._world.faults[step.kind]
         fault = faults.popleft() if faults else None
+        call = Call("a change", "PATCH", "https://example.com", writes=True)
+        status = 403 if fault is Fault.REFUSED else 200
+        record(Exchange("GCP", call, self._world.clock.now(), 0.0, status))
         if fault is Fault.REFUSED:
             raise ActionError("it was refused")
         if fault is Fault.TIMEOUT_BEFORE:

@@ -12,7 +12,8 @@ import respx
 from prometheus_client import REGISTRY as METRICS
 
 from services.failover.acting.actuator import OutcomeUnknownError
-from services.failover.providers.calling import Call, Caller, Exchange, Limits, recording
+from services.failover.acting.exchanges import Call, Exchange, recording
+from services.failover.providers.calling import Caller, Limits
 from services.failover.providers.faults import (
     CallError,
     CallUnknownError,

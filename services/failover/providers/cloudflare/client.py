@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from services.failover.acting.actuator import ActionError, Request
-from services.failover.providers.calling import Call, Caller, recording
+from services.failover.acting.exchanges import Call, recording
+from services.failover.providers.calling import Caller
 from services.failover.providers.cloudflare.budget import Budget, Purpose
 from services.failover.providers.cloudflare.provider import Cloudflare
 from services.failover.providers.cloudflare.routes import parse_list

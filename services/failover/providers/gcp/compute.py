@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode
 
-from services.failover.providers.calling import Call
+from services.failover.acting.exchanges import Call
 from services.failover.providers.faults import CallError, CallUnknownError, Fault
 
 if TYPE_CHECKING:

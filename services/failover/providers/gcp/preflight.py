@@ -11,8 +11,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from services.failover.acting.actuator import ActionError
+from services.failover.acting.exchanges import Call
 from services.failover.policy.model import Health, Site
-from services.failover.providers.calling import Call
 from services.failover.providers.findings import Finding
 from services.failover.providers.gcp.advertising import MAX_RANGES, announced, seen
 

@@ -12,7 +12,7 @@ import respx
 from pydantic import SecretStr
 
 from services.failover.acting.actuator import ActionError, OutcomeUnknownError
-from services.failover.providers.calling import recording
+from services.failover.acting.exchanges import recording
 from services.failover.providers.cloudflare import client as client_module
 from services.failover.providers.cloudflare.budget import HeldBackError, Purpose
 from services.failover.providers.cloudflare.client import ORIGIN, CloudflareClient, connect
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from services.failover.providers.calling import Exchange
+    from services.failover.acting.exchanges import Exchange
 
 BASE_URL = f"{ORIGIN}/client/v4"
 ROUTES = f"{BASE_URL}/accounts/{ACCOUNT}/magic/routes"
