@@ -109,7 +109,7 @@ class FailoverSettings(DatabaseSettings, LogSettings):
     failover_max_age_seconds: Seconds = 120.0
     """How long what was seen last counts."""
     failover_min_healthy_fraction: float = Field(default=0.5, gt=0, le=1)
-    """Of a group's backends, for the group to be well."""
+    """Of a service's backends in a site's region, for it to be well; of a site's services all."""
     # ---- what is done
     failover_failback: Literal["manual", "auto"] = "manual"
     failover_withdraw: bool = True

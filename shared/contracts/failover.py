@@ -300,7 +300,7 @@ class CommandBody(_Body):
     before: Any = None
     after: Any = None
     steps: list[PreviewBody] | None = None
-    """In a dry run: the plan, each step with the requests that it would make."""
+    """In a dry run: the plan, each step with its requests and what the provider says to them."""
 
 
 class PreviewBody(_Body):
@@ -310,8 +310,13 @@ class PreviewBody(_Body):
     site: SiteName
     diff: dict[str, Any]
     requests: list[RequestBody]
+    """What would be sent; none where it is so already, or where the step only looks."""
+    asked: RequestBody | None = None
+    """What the provider was asked in place of them: it checks, and does nothing."""
+    said: Any = None
+    """What it answered to that."""
     error: str | None = None
-    """Why the requests cannot be told."""
+    """Why it would fail, or why that cannot be told."""
 
 
 StepBody.model_rebuild()

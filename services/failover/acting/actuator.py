@@ -21,6 +21,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a step would send, and what the provider says to it; nothing is done."""
+
+    requests: list[Request]
+    asked: Request | None = None
+    """What the provider was asked in place of them; None: nothing, since there is nothing to do."""
+    said: object = None
+    """What it answered to that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """A step's effect is there, as the provider was read again and says."""
 
@@ -38,6 +49,11 @@ class NotDone:
 class ActionError(Exception):
     """A step could not be done. One sentence: what failed, where, and what to do."""
 
+    may_pass = False
+    """Whether the same may go well a little later."""
+    wait: float | None = None
+    """Seconds that have to go by before that; None: as few as one likes."""
+
 
 class OutcomeUnknownError(ActionError):
     """The request may have had its effect: to be looked up, never repeated blindly."""
@@ -51,6 +67,10 @@ class Actuator(Protocol):
 
     async def preview(self, step: Step) -> list[Request]:
         """What `apply` would send now; nothing where there is nothing to do."""
+        ...
+
+    async def rehearse(self, step: Step) -> Rehearsal:
+        """A preview that the provider has checked, too. Raises ActionError where it says no."""
         ...
 
     async def apply(self, step: Step, *, request_id: str) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SEEN, SAYS_NO, CANNOT_SAY = "seen", "no", "unknown"
 """In the evidence of a step that failed: whether its effect was seen not to be there."""
+ABORTED = "aborted"
+"""Likewise: nobody looked, since somebody wanted it to stop. Also the name of that alarm."""
 
 
 def undoing(plan: PlanRecord) -> tuple[Step, ...] | None:
@@ -62,6 +64,8 @@ def convergence(plan: PlanRecord) -> float | None:
 
 def alarm(failed: StepRecord) -> str:
     """The name of what is to be told: BMP that denies what the providers say is an own thing."""
+    if is_aborted(failed):
+        return ABORTED
     if failed.step.kind not in OBSERVING:
         return "step_failed"
     return "bmp_disagrees" if failed.evidence.get(SEEN) == SAYS_NO else "bmp_silent"
@@ -69,7 +73,24 @@ def alarm(failed: StepRecord) -> str:
 
 def sentence(failed: StepRecord) -> str:
     """What failed, for people."""
+    if is_aborted(failed):
+        return f"stopped at {named(failed.step)}: {failed.detail}"
     return f"{named(failed.step)} failed: {failed.detail}"
+
+
+def is_aborted(failed: StepRecord) -> bool:
+    """Whether it failed because somebody wanted it to."""
+    return failed.evidence.get(SEEN) == ABORTED
+
+
+def may_be_aborted(step: StepRecord, *, is_out: bool) -> bool:
+    """Whether all could still be as before; `is_out`: its request may have been sent.
+
+    What takes something back goes on, and so does what only looks after the last change.
+    """
+    if step.is_undo or step.step.kind is StepKind.CONFIRM_MOVED:
+        return False
+    return not (step.step.kind is StepKind.WITHDRAW and is_out)
 
 
 def named(step: Step) -> str:

@@ -40,7 +40,11 @@ async def _preview(parts: Parts, step: Step) -> PreviewBody:
     if actuator is None:
         return body
     try:
-        body.requests = answers.request_bodies(await actuator.preview(step))
+        rehearsal = await actuator.rehearse(step)
+        body.requests = answers.request_bodies(rehearsal.requests)
+        if rehearsal.asked is not None:
+            (body.asked,) = answers.request_bodies([rehearsal.asked])
+        body.said = rehearsal.said
     except ActionError as error:
         body.error = str(error)
     return body

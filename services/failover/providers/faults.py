@@ -50,6 +50,7 @@ class Fault(Enum):
 _DOUBTFUL = {Fault.NO_ANSWER, Fault.TRANSIENT, Fault.NONSENSE}
 _REPEATABLE = {*_DOUBTFUL, Fault.UNREACHABLE, Fault.BUSY, Fault.NO_TOKEN}
 _FAILURES = {*_DOUBTFUL, Fault.UNREACHABLE, Fault.UNAUTHENTICATED}
+_FINAL = {Fault.UNAUTHENTICATED, Fault.REFUSED}
 _SILENT = {Fault.BUSY, Fault.NO_TOKEN, Fault.HELD_BACK}
 
 
@@ -90,7 +91,7 @@ class CallError(ActionError):
         self.said = " ".join(said.split())[:_MOST_SAID].rstrip(".")
         self.status = status
         self.wait = wait
-        """Seconds that have to go by before another try; None: as long as one likes."""
+        self.may_pass = fault not in _FINAL
         code = f" with status {status}" if status is not None else ""
         super().__init__(f"{provider} {what} failed{code}: {self.said}{self.outcome}")
 

@@ -60,9 +60,10 @@ class _Losing:
         self._left = at
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        if self._left == 0:
-            self._proxy.lose_next(self._cut)
-        self._left -= 1
+        if name != "aborted":
+            if self._left == 0:
+                self._proxy.lose_next(self._cut)
+            self._left -= 1
         write: Callable[..., Coroutine[Any, Any, Any]] = getattr(self._inner, name)
         return write
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.failover.acting.actuator import ActionError, Done, NotDone
+from services.failover.acting.actuator import ActionError, Done, NotDone, Rehearsal
 from services.failover.policy.model import StepKind
 from services.failover.providers.cloudflare import metrics
 from services.failover.providers.cloudflare.budget import Purpose
@@ -86,13 +86,13 @@ class CloudflareActuator:
         rows = (await self._groups(Purpose.ACT)).changes(_site(step), self._priorities)
         return [self._client.replacing(rows)] if rows else []
 
-    async def rehearse(self, step: Step) -> list[Request]:
-        """A preview that Cloudflare has checked too, with `validate_only`: nothing is done."""
+    async def rehearse(self, step: Step) -> Rehearsal:
+        """See `Actuator`. Cloudflare checks it with `validate_only`."""
         rows = await self._planned(step, Purpose.WATCH)
         if not rows:
-            return []
-        await self._client.validate(rows)
-        return [self._client.replacing(rows)]
+            return Rehearsal([])
+        said = await self._client.validate(rows)
+        return Rehearsal([self._client.replacing(rows)], self._client.validating(rows), said)
 
     async def apply(self, step: Step, *, request_id: str) -> None:
         """See `Actuator`. Cloudflare knows no request ids: what is right already is not sent."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import httpx
     from pydantic import SecretStr
 
-    from services.failover.providers.calling import Limits
     from services.failover.providers.cloudflare.routes import Route, Row
+    from services.failover.providers.guard import Limits
     from shared.breaker import Registry
 
 ORIGIN = "https://api.cloudflare.com"
@@ -75,11 +75,16 @@ class CloudflareClient:
         )
         await self._result(call, Purpose.ACT)
 
-    async def validate(self, rows: list[Row], purpose: Purpose = Purpose.WATCH) -> None:
+    def validating(self, rows: list[Row]) -> Request:
         """The same request, which Cloudflare checks, permissions included, and does not do."""
         request = self.replacing(rows)
-        url = f"{request.url}?validate_only=true"
-        await self._result(Call("validation of a bulk update", "PUT", url, request.body), purpose)
+        return Request("PUT", f"{request.url}?validate_only=true", request.body)
+
+    async def validate(self, rows: list[Row], purpose: Purpose = Purpose.WATCH) -> object:
+        """Has it checked, and gives what Cloudflare says."""
+        request = self.validating(rows)
+        call = Call("validation of a bulk update", "PUT", request.url, request.body)
+        return await self._result(call, purpose)
 
     async def token(self) -> Token:
         """An account's own token is known to its account, a user's to the user."""

@@ -18,6 +18,7 @@ from services.failover.acting.actuator import (
     Done,
     NotDone,
     OutcomeUnknownError,
+    Rehearsal,
     Request,
 )
 from services.failover.policy.model import Site, Step, StepKind
@@ -112,19 +113,25 @@ class CloudRouters:
         body = change(await self._compute.router(name), self._goal(step, is_fenced=False))
         return self._requests(name, body)
 
-    async def rehearse(self, step: Step) -> list[Request]:
-        """A preview for which GCP says what the router would be: nothing is done.
+    async def rehearse(self, step: Step) -> Rehearsal:
+        """See `Actuator`. GCP says what the router would be (`routers.preview`).
 
-        Raises ActionError if that would be more than the prefix, or if GCP refuses it.
+        Raises ActionError also if that would be more than the prefix.
         """
         name, goal = self._sites[step.site].name, self._goal(step, is_fenced=False)
         router = await self._compute.router(name)
-        if body := change(router, goal):
-            would_be = await self._compute.preview(name, merged(router, body))
-            check_touches_only(goal.prefix, router, would_be)
-            if told(would_be, goal.prefix) is not goal.advertised:
-                raise ActionError(f"GCP says that {name} would not be as it would be told to be")
-        return self._requests(name, body)
+        body = change(router, goal)
+        if not body:
+            return Rehearsal([])
+        wanted = merged(router, body)
+        would_be = await self._compute.preview(name, wanted)
+        check_touches_only(goal.prefix, router, would_be)
+        if told(would_be, goal.prefix) is not goal.advertised:
+            raise ActionError(f"GCP says that {name} would not be as it would be told to be")
+        asked = self._compute.previewing(name, wanted)
+        return Rehearsal(
+            self._requests(name, body), Request(asked.method, asked.url, asked.body), would_be
+        )
 
     async def apply(self, step: Step, *, request_id: str) -> None:
         """See `Actuator`."""

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.failover.acting.actuator import ActionError, Done, NotDone, OutcomeUnknownError
+from services.failover.acting.actuator import (
+    ActionError,
+    Done,
+    NotDone,
+    OutcomeUnknownError,
+    Rehearsal,
+    Request,
+)
 from services.failover.policy.model import Posture, Step, StepKind
 from services.failover.policy.plan import switch
 from services.failover.providers.cloudflare.budget import HeldBackError
@@ -100,10 +107,14 @@ async def test_a_rehearsal_is_validated_by_cloudflare_and_changes_nothing(
     fake: FakeCloudflare, actuator: CloudflareActuator
 ) -> None:
     before = {key: dict(row) for key, row in fake.routes.items()}
-    assert await actuator.rehearse(TO_REMOTE) == await actuator.preview(TO_REMOTE)
+    rehearsed = await actuator.rehearse(TO_REMOTE)
+    (request,) = rehearsed.requests
+    assert [request] == await actuator.preview(TO_REMOTE)
+    asked = Request("PUT", f"{request.url}?validate_only=true", request.body)
+    assert (rehearsed.asked, rehearsed.said) == (asked, {"modified": False, "modified_routes": []})
     assert [sent.query for sent in fake.requests if sent.method == "PUT"] == ["validate_only=true"]
     assert fake.routes == before
-    assert await actuator.rehearse(TO_LOCAL) == []
+    assert await actuator.rehearse(TO_LOCAL) == Rehearsal([])
 
 
 async def test_a_rehearsal_fails_where_the_token_may_not_write(

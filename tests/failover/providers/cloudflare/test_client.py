@@ -148,6 +148,7 @@ def test_there_is_no_way_to_delete_anything() -> None:
         "replacing",
         "replace",
         "validate",
+        "validating",
         "token",
     }
 

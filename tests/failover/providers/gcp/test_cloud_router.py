@@ -6,9 +6,15 @@ import asyncio
 
 import pytest
 
-from services.failover.acting.actuator import ActionError, Done, NotDone, OutcomeUnknownError
+from services.failover.acting.actuator import (
+    ActionError,
+    Done,
+    NotDone,
+    OutcomeUnknownError,
+    Rehearsal,
+)
+from services.failover.acting.exchanges import Exchange, recording
 from services.failover.policy.model import Site, Step, StepKind
-from services.failover.providers.calling import Exchange, recording
 from services.failover.providers.gcp.cloud_router import CloudRouters, SiteRouter
 from services.failover.providers.gcp.compute import RouterName
 from shared.errors import ConfigurationError
@@ -206,7 +212,7 @@ async def test_a_preview_has_the_exact_request_and_changes_nothing(world: World)
 
 async def test_what_is_so_already_has_no_requests(world: World) -> None:
     assert await world.routers().preview(ADVERTISE_LOCAL) == []
-    assert await world.routers().rehearse(ADVERTISE_LOCAL) == []
+    assert await world.routers().rehearse(ADVERTISE_LOCAL) == Rehearsal([])
 
 
 async def test_who_does_not_act_can_preview_what_another_generation_announced(
@@ -216,7 +222,7 @@ async def test_who_does_not_act_can_preview_what_another_generation_announced(
     follower = world.routers(generation=lambda: 0)
     withdrawal = Step(StepKind.WITHDRAW, Site.REMOTE)
     assert len(await follower.preview(withdrawal)) == 1
-    assert len(await follower.rehearse(withdrawal)) == 1
+    assert len((await follower.rehearse(withdrawal)).requests) == 1
     with pytest.raises(ActionError, match="another controller has taken over"):
         await follower.apply(withdrawal, request_id=REQUEST_ID.replace("1", "2"))
     assert len(world.writes()) == 1
@@ -227,7 +233,12 @@ async def test_a_rehearsal_is_a_preview_that_gcp_has_seen_and_changes_nothing(
 ) -> None:
     rehearsed = await world.routers().rehearse(ADVERTISE_REMOTE)
     assert any(asked.endswith("rt-west/preview") for asked in world.fake.asked)
-    assert rehearsed == await world.routers().preview(ADVERTISE_REMOTE)
+    assert rehearsed.requests == await world.routers().preview(ADVERTISE_REMOTE)
+    assert rehearsed.asked is not None
+    assert rehearsed.asked.method == "POST"
+    assert rehearsed.asked.url.endswith("/regions/us-west1/routers/rt-west/preview")
+    assert isinstance(rehearsed.said, dict)
+    assert rehearsed.said["bgp"] == rehearsed.asked.body["bgp"]  # type: ignore[index]  # JSON
     assert world.writes() == []
 
 
@@ -287,5 +298,5 @@ async def test_each_request_is_recorded_with_the_operation_it_made(world: World)
         "status": 200,
         "ids": {"operation": "operation-1", "request": REQUEST_ID},
         "error": None,
-    }
         "answer": write.answer,
+    }
