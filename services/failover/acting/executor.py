@@ -73,6 +73,8 @@ class _Sent:
     may_be_sent: bool
     """Once more, where the effect does not show."""
     trouble: str | None = None
+    wait: float | None = None
+    """Seconds that have to go by before that."""
 
 
 class _StepFailed(Exception):
@@ -217,11 +219,13 @@ class Executor:
                 return seen.evidence
             if is_late or self._clock() >= deadline:
                 raise _not_so(seen, sent, is_late=is_late)
+            pause = self._timing.poll
             if sent.may_be_sent and isinstance(seen, NotDone):
                 is_out, sent = True, await self._send(record, it)
                 if not sent.may_be_sent:
                     continue
-            await self._sleep(self._timing.poll)
+                pause = max(pause, min(sent.wait or 0.0, deadline - self._clock()))
+            await self._sleep(pause)
 
     async def _heed(self, record: PlanRecord, it: StepRecord, *, is_out: bool) -> None:
         """A plan that somebody wants to be stopped fails here, where it can be taken back."""
@@ -247,10 +251,9 @@ class Executor:
         except ActionError as error:
             if not error.may_pass:
                 raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
-            log.warning("step cannot be prepared", step=outcome.named(it.step), reason=str(error))
-            return _Sent(may_be_sent=True, trouble=str(error))
-        if it.step.kind is StepKind.WITHDRAW:
-            await self._guard(it.step)
+            return _put_off(it.step, error)
+        if it.step.kind is StepKind.WITHDRAW and (blind := await self._guard(it.step)):
+            return blind
         self._check()
         begun = await self._journal.begin(
             record.plan_id, it.ordinal, it.request_id or self._new_id(), requests
@@ -264,6 +267,8 @@ class Executor:
             log.warning("outcome unknown", step=outcome.named(it.step), reason=str(error))
             return _Sent(error.is_repeatable, str(error))
         except ActionError as error:
+            if error.may_pass:
+                return _put_off(it.step, error)
             raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
         return _Sent(may_be_sent=False)
 
@@ -282,22 +287,34 @@ class Executor:
         if failed is not None:
             raise failed
 
-    async def _guard(self, step: Step) -> None:
-        """Never withdraws the last announcement: the provider is read at this moment."""
+    async def _guard(self, step: Step) -> _Sent | None:
+        """Never withdraws the last announcement: the provider is read at this moment.
+
+        None: the other site announces.
+        """
         self._check()
         other = Step(StepKind.ADVERTISE, step.site.other)
         try:
             seen = await self._actuators[StepKind.ADVERTISE].verify(other)
         except ActionError as error:
+            if error.may_pass:
+                return _put_off(step, error)
             why = f"whether the {other.site.value} site announces cannot be read: {error}"
             raise _StepFailed(why, outcome.CANNOT_SAY, {}) from error
         if isinstance(seen, NotDone):
             why = f"the {other.site.value} site does not announce the prefix: {seen.detail}"
             raise _StepFailed(why, outcome.SAYS_NO, seen.evidence)
+        return None
 
     def _check(self) -> None:
         if not self._may_go_on():
             raise StoppedError("the lease is lost, or it was told to stop")
+
+
+def _put_off(step: Step, error: ActionError) -> _Sent:
+    """It has not been done, and is tried again as long as there is time."""
+    log.warning("step is put off", step=outcome.named(step), reason=str(error), wait_s=error.wait)
+    return _Sent(may_be_sent=True, trouble=str(error), wait=error.wait)
 
 
 def _not_so(seen: NotDone | _Unseen, sent: _Sent, *, is_late: bool) -> _StepFailed:

@@ -15,7 +15,7 @@ from services.failover.acting.journal import (
 )
 from services.failover.policy.model import Plan, Site, StepKind
 from services.failover.policy.plan import switch
-from tests.failover.acting.world import TIMING, Crash, Fault, World, run
+from tests.failover.acting.world import TIMING, Busy, Crash, Fault, World, run
 
 REMOTE = Site.REMOTE
 BOTH = {Site.LOCAL: True, Site.REMOTE: True}
@@ -85,6 +85,43 @@ def test_an_answer_that_never_comes_is_part_of_what_is_told() -> None:
     )
     assert len(record.steps[0].requests) == 6
     assert len(world.sent) == 1
+
+
+@pytest.mark.parametrize("kind", [StepKind.ADVERTISE, StepKind.PREFER, StepKind.WITHDRAW])
+def test_a_provider_that_has_too_much_to_do_is_asked_again_when_it_said(kind: StepKind) -> None:
+    world = World()
+    world.faults[kind] += [Fault.BUSY] * 2
+    record = switched(world)
+    assert (record.state, world.advertised) == (PlanState.DONE, AFTER)
+    (step,) = (one for one in record.steps if one.step.kind is kind)
+    assert len(step.requests) == 3
+    assert len(world.sent) == 3  # one request id for each step
+    assert world.clock.seconds == 2 * Busy.wait
+
+
+def test_and_given_up_when_the_time_of_the_step_is_over() -> None:
+    world = World()
+    world.faults[StepKind.WITHDRAW] += [Fault.BUSY] * 20
+    record = switched(world)
+    assert (record.state, world.advertised) == (PlanState.RESTING, BOTH)
+    assert "it has too much to do" in (record.detail or "")
+    assert world.clock.seconds == TIMING.deadlines[StepKind.WITHDRAW]
+
+
+def test_nothing_is_withdrawn_while_it_cannot_be_read_whether_the_other_site_announces() -> None:
+    world = World()
+    world.faults[StepKind.PREFER].append(Fault.BUSY)
+    executor, blind = world.executor(), [0]
+
+    def away_for_a_while() -> None:
+        # The look before the withdrawal goes well, and the one at the other site does not.
+        world.is_away_for = Site.REMOTE if world.preferred is REMOTE and blind[0] < 6 else None
+        blind[0] += world.is_away_for is not None
+
+    world.points.here = away_for_a_while  # type: ignore[method-assign]  # a fake of this test
+    record = run(executor.carry_out(plan(world)))
+    assert (record.state, world.advertised) == (PlanState.DONE, AFTER)
+    assert blind[0] == 6
 
 
 @pytest.mark.parametrize("fault", [Fault.YES_AND_NOTHING, Fault.REFUSED, Fault.HALF])

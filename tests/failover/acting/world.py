@@ -40,6 +40,13 @@ class Crash(BaseException):
     """The process ends here."""
 
 
+class Busy(ActionError):
+    """What a rate limit is."""
+
+    may_pass = True
+    wait = 12.0
+
+
 class Fault(Enum):
     """What a provider does the next time that it is asked for a change."""
 
@@ -49,6 +56,7 @@ class Fault(Enum):
     HALF = "it does half of it and refuses the rest"
     REFUSED = "it refuses"
     UNREADABLE = "it cannot be read the next few times"
+    BUSY = "it has too much to do, and takes no change now"
 
 
 class Clock:
@@ -123,6 +131,8 @@ class World:
         default_factory=lambda: {kind: deque() for kind in StepKind}
     )
     unreadable: int = 0
+    is_away_for: Site | None = None
+    """The site whose provider does not answer at all."""
     is_bmp_deaf: bool = False
     """The network does not do what the providers say."""
     is_bmp_gone: bool = False
@@ -182,6 +192,7 @@ class Provider:
 
     async def apply(self, step: Step, *, request_id: str) -> None:
         self._was_written_down_first(step, request_id)
+        self._is_there(step)
         faults = self._world.faults[step.kind]
         fault = faults.popleft() if faults else None
         call = Call("a change", "PATCH", "https://example.com", writes=True)
@@ -189,6 +200,8 @@ class Provider:
         record(Exchange("GCP", call, self._world.clock.now(), 0.0, status))
         if fault is Fault.REFUSED:
             raise ActionError("it was refused")
+        if fault is Fault.BUSY:
+            raise Busy("it has too much to do")
         if fault is Fault.TIMEOUT_BEFORE:
             raise OutcomeUnknownError("no answer came")
         if fault is Fault.UNREADABLE:
@@ -201,6 +214,7 @@ class Provider:
             raise ActionError("half of it was refused")
 
     async def verify(self, step: Step) -> Done | NotDone:
+        self._is_there(step)
         if self._world.unreadable:
             self._world.unreadable -= 1
             raise ActionError("it cannot be read")
@@ -218,6 +232,10 @@ class Provider:
             if step.kind is StepKind.WITHDRAW:
                 assert world.advertised[step.site.other], "withdrawn everywhere"
             world.announce(step.site, step.kind is StepKind.ADVERTISE)
+
+    def _is_there(self, step: Step) -> None:
+        if step.kind is not StepKind.PREFER and step.site is self._world.is_away_for:
+            raise Busy("nobody is there")
 
     def _was_written_down_first(self, step: Step, request_id: str) -> None:
         (plan,) = (one for one in self._world.journal.plans.values() if one.ended_at is None)
