@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from services.failover.policy.model import Site, StepKind
-from services.failover.providers.calling import Limits
 from services.failover.providers.cloudflare import client as cloudflare
 from services.failover.providers.cloudflare import preflight as cloudflare_preflight
 from services.failover.providers.cloudflare.actuator import CloudflareActuator
@@ -22,6 +21,7 @@ from services.failover.providers.gcp.cloud_router import CloudRouters, SiteRoute
 from services.failover.providers.gcp.compute import RouterName
 from services.failover.providers.gcp.observers import BackendsObserver, BgpObserver
 from services.failover.providers.gcp.readings import Rule
+from services.failover.providers.guard import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

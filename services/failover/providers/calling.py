@@ -1,6 +1,6 @@
-"""One way to call a provider: a token, a timeout, a retry outside, a breaker inside, a record.
+"""One way to call a provider over HTTP: a token, a timeout, a guard (`guard.py`) around it.
 
-What a failed call means is in its `Fault`, and what follows from that is in two tables here:
+What a failed call means is in its `Fault`, and what follows from that is in two functions there:
 `verdict` for the breaker and `wait` for the retry. A write is repeated only where the provider
 cannot have had it, or has refused it; else its outcome is not known, and somebody has to look.
 """
@@ -16,20 +16,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 import orjson
-import stamina
 
-from services.failover.acting.exchanges import Exchange, record
-from services.failover.providers import metrics
+from services.failover.acting.exchanges import Exchange
 from services.failover.providers.faults import (
     CallError,
     CallUnknownError,
     Fault,
     Refusal,
     TokenError,
-    verdict,
-    wait,
 )
-from shared.breaker import REGISTRY, CircuitBreaker, CircuitOpenError
+from services.failover.providers.guard import Guard, Limits
+from shared.breaker import REGISTRY
 from shared.version import version
 
 if TYPE_CHECKING:
@@ -67,21 +64,6 @@ class Provider(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a call may take and how often it is tried. All times are seconds."""
-
-    call_seconds: float = 10.0
-    """One request with its answer."""
-    attempts: int = 3
-    initial_backoff: float = 1.0
-    max_backoff: float = 10.0
-    total_seconds: float = 60.0
-    """No attempt begins after so long, so waits that reach past it are not begun either."""
-    failure_threshold: int = 5
-    recovery_timeout: float = 60.0
-
-
 class Caller:
     """Calls one provider in one region, with a breaker for reads and one for writes.
 
@@ -105,36 +87,16 @@ class Caller:
         self._client = client
         self._now = now
         self._clock = clock
-        self.reads, self.writes = (self._breaker(way, registry) for way in ("read", "write"))
+        self._guard = Guard(
+            provider.name, region=region, limits=self.limits, registry=registry, clock=clock
+        )
 
     async def __call__(self, call: Call) -> object:
         """The answer, parsed. Raises CallError; CallUnknownError where a write may have happened.
 
         A breaker that a person has forced, or that is open, refuses it as a CallError.
         """
-        send = (self.writes if call.writes else self.reads)(self._send)
-        ends = self._clock() + self.limits.total_seconds
-
-        def wait_for(error: Exception) -> bool | float:
-            seconds = wait(error)
-            return seconds if self._clock() + float(seconds) <= ends else False
-
-        try:
-            async for attempt in stamina.retry_context(
-                on=wait_for,
-                attempts=self.limits.attempts,
-                timeout=self.limits.total_seconds,
-                wait_initial=self.limits.initial_backoff,
-                wait_max=self.limits.max_backoff,
-                wait_jitter=self.limits.initial_backoff,
-            ):
-                with attempt:
-                    return await send(call)
-        except CircuitOpenError as error:
-            raise CallError(
-                self.provider.name, call.what, Fault.HELD_BACK, str(error), wait=error.retry_after
-            ) from None
-        raise AssertionError("a retry ends with an answer or an error")
+        return await self._guard(call, self._send)
 
     async def _send(self, call: Call) -> object:
         try:
@@ -154,21 +116,17 @@ class Caller:
         at, started = self._now(), self._clock()
         exchanged = await self._sent(call, token)
         seconds = self._clock() - started
-        way = "write" if call.writes else "read"
-        result = exchanged.fault.value if exchanged.fault is not None else "ok"
-        metrics.REQUESTS.labels(self.provider.name, self.region, way, result).observe(seconds)
-        record(
-            Exchange(
-                provider=self.provider.name,
-                call=call,
-                at=at,
-                seconds=seconds,
-                status=exchanged.status,
-                ids=exchanged.ids,
-                error=str(exchanged.error) if exchanged.error is not None else None,
-                answer=exchanged.answer if call.writes else None,
-            )
+        exchange = Exchange(
+            provider=self.provider.name,
+            call=call,
+            at=at,
+            seconds=seconds,
+            status=exchanged.status,
+            ids=exchanged.ids,
+            error=str(exchanged.error) if exchanged.error is not None else None,
+            answer=exchanged.answer if call.writes else None,
         )
+        self._guard.note(exchange, exchanged.fault)
         return exchanged
 
     async def _sent(self, call: Call, token: str) -> _Exchanged:
@@ -230,17 +188,6 @@ class Caller:
             refusal.said,
             status=status,
             wait=max(waits, default=None),
-        )
-
-    def _breaker(self, way: str, registry: Registry | None) -> CircuitBreaker:
-        parts = [self.provider.name.lower(), self.region, way]
-        return CircuitBreaker(
-            "/".join(part for part in parts if part),
-            failure_threshold=self.limits.failure_threshold,
-            recovery_timeout=self.limits.recovery_timeout,
-            judge_error=verdict,
-            clock=self._clock,
-            registry=registry,
         )
 
 

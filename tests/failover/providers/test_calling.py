@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY as METRICS
 
 from services.failover.acting.actuator import OutcomeUnknownError
 from services.failover.acting.exchanges import Call, Exchange, recording
-from services.failover.providers.calling import Caller, Limits
+from services.failover.providers.calling import Caller
 from services.failover.providers.faults import (
     CallError,
     CallUnknownError,
@@ -23,6 +23,7 @@ from services.failover.providers.faults import (
     verdict,
     wait,
 )
+from services.failover.providers.guard import Limits
 from shared.breaker import Registry, State, Verdict
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from services.failover.providers.calling import Limits
     from services.failover.providers.gcp.auth import Fetch
+    from services.failover.providers.guard import Limits
     from shared.breaker import Registry
 
 ORIGIN = "https://compute.googleapis.com"

@@ -11,11 +11,11 @@ import httpx
 from pydantic import SecretStr
 
 from services.failover.policy.model import Site, Step, StepKind
-from services.failover.providers.calling import Limits
 from services.failover.providers.cloudflare.actuator import CloudflareActuator
 from services.failover.providers.cloudflare.client import CloudflareClient, connect
 from services.failover.providers.cloudflare.routes import Route, parse
 from services.failover.providers.cloudflare.selection import Priorities, Selector
+from services.failover.providers.guard import Limits
 from tests.fakes.cloudflare import ACCOUNT, TOKEN, FakeCloudflare
 
 if TYPE_CHECKING:

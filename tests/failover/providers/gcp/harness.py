@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from services.failover.policy.model import Site, Step, StepKind
-from services.failover.providers.calling import Limits
 from services.failover.providers.gcp.auth import Token
 from services.failover.providers.gcp.cloud_router import CloudRouters, SiteRouter
 from services.failover.providers.gcp.compute import RouterName
 from services.failover.providers.gcp.connect import Connection, connect
+from services.failover.providers.guard import Limits
 from tests.fakes.gcp import LOCAL, REMOTE, TOKEN, FakeGcp, two_sites
 
 if TYPE_CHECKING:

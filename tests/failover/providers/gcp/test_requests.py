@@ -11,12 +11,12 @@ import respx
 
 from services.failover.acting.actuator import OutcomeUnknownError
 from services.failover.policy.model import Site, Step, StepKind
-from services.failover.providers.calling import Limits
 from services.failover.providers.faults import CallError, Fault, verdict, wait
 from services.failover.providers.gcp.cloud_router import CloudRouters, SiteRouter
 from services.failover.providers.gcp.compute import RouterName
 from services.failover.providers.gcp.connect import connect
 from services.failover.providers.gcp.provider import RATE_LIMIT_SECONDS
+from services.failover.providers.guard import Limits
 from shared.breaker import Verdict
 from tests.failover.providers.gcp.harness import BASE, PREFIX, REQUEST_ID, Clock, fetch_token
 
