@@ -87,7 +87,7 @@ class Caller:
         self._client = client
         self._now = now
         self._clock = clock
-        self._guard = Guard(
+        self.guard = Guard(
             provider.name, region=region, limits=self.limits, registry=registry, clock=clock
         )
 
@@ -96,7 +96,7 @@ class Caller:
 
         A breaker that a person has forced, or that is open, refuses it as a CallError.
         """
-        return await self._guard(call, self._send)
+        return await self.guard(call, self._send)
 
     async def _send(self, call: Call) -> object:
         try:
@@ -126,7 +126,7 @@ class Caller:
             error=str(exchanged.error) if exchanged.error is not None else None,
             answer=exchanged.answer if call.writes else None,
         )
-        self._guard.note(exchange, exchanged.fault)
+        self.guard.note(exchange, exchanged.fault)
         return exchanged
 
     async def _sent(self, call: Call, token: str) -> _Exchanged:

@@ -53,14 +53,14 @@ class Guard:
         self._region = region
         self._limits = limits
         self._clock = clock
-        self._reads, self._writes = (self._breaker(way, registry) for way in ("read", "write"))
+        self.reads, self.writes = (self._breaker(way, registry) for way in ("read", "write"))
 
     async def __call__(self, call: Call, send: Callable[[Call], Awaitable[Answer]]) -> Answer:
         """What `send` gives, tried again where that makes sense. Raises CallError as it does.
 
         A breaker that a person has forced, or that is open, refuses it as a CallError.
         """
-        attempted = (self._writes if call.writes else self._reads)(send)
+        attempted = (self.writes if call.writes else self.reads)(send)
         ends = self._clock() + self._limits.total_seconds
 
         def wait_for(error: Exception) -> bool | float:

@@ -230,7 +230,7 @@ async def test_without_a_token_nothing_is_sent(call: Caller, provider: Example) 
         with pytest.raises(CallError, match="there is no token today"):
             await call(READ)
         assert not route.called
-    assert call.reads.snapshot().counts.failure == 0
+    assert call.guard.reads.snapshot().counts.failure == 0
 
 
 @respx.mock
@@ -336,12 +336,12 @@ async def test_failures_open_the_breaker_and_nothing_more_is_sent(call: Caller) 
         await call(READ)
     assert held.value.fault is Fault.HELD_BACK
     assert route.call_count == 5
-    assert call.reads.state is State.OPEN
+    assert call.guard.reads.state is State.OPEN
 
 
 @respx.mock
 async def test_an_open_breaker_of_reads_lets_writes_pass(call: Caller) -> None:
-    call.reads.force_open(seconds=60, owner="op", reason="drill")
+    call.guard.reads.force_open(seconds=60, owner="op", reason="drill")
     respx.put(URL).respond(json={})
     assert await call(WRITE) == {}
 
@@ -353,7 +353,7 @@ async def test_refusals_and_rate_limits_never_open_it(call: Caller) -> None:
         for _ in range(10):
             with pytest.raises(CallError):
                 await call(READ)
-    assert call.reads.state is State.CLOSED
+    assert call.guard.reads.state is State.CLOSED
 
 
 @respx.mock
@@ -362,12 +362,12 @@ async def test_a_storm_of_refused_tokens_opens_it(call: Caller) -> None:
     for _ in range(5):
         with pytest.raises(CallError):
             await call(READ)
-    assert call.reads.state is State.OPEN
+    assert call.guard.reads.state is State.OPEN
 
 
 @respx.mock
 async def test_a_write_that_is_held_back_was_not_done(call: Caller) -> None:
-    call.writes.force_open(seconds=60, owner="op", reason="drill")
+    call.guard.writes.force_open(seconds=60, owner="op", reason="drill")
     with pytest.raises(CallError, match=r"op holds it open \(drill\)") as held:
         await call(WRITE)
     assert not isinstance(held.value, OutcomeUnknownError)
