@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from services.ingest.rows.events import is_withdrawn
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,14 +20,17 @@ class Latest:
     Events are rows of the history, which the current RIB takes as they are.
     """
 
-    __slots__ = ("_last", "_repeated")
+    __slots__ = ("_last", "_repeated", "_withdraws", "session")
 
-    def __init__(self) -> None:
+    def __init__(self, session: int) -> None:
+        self.session = session
+        self._withdraws = False
         self._last: dict[Key, bytes] = {}
         self._repeated: dict[Key, list[bytes]] = {}
 
     def add(self, keys: list[Key], rows: list[bytes]) -> None:
-        """Adds the routes of one UPDATE, in order."""
+        """Adds the routes of one UPDATE, all announced or all withdrawn, in order."""
+        self._withdraws = self._withdraws or is_withdrawn(rows[0])
         last = self._last
         if not last.keys().isdisjoint(keys):
             for key, row in zip(keys, rows, strict=True):
@@ -34,6 +39,11 @@ class Latest:
                 last[key] = row
         else:
             last.update(zip(keys, rows, strict=True))
+
+    @property
+    def announces_once(self) -> bool:
+        """Whether all that it has is one announcement for each route."""
+        return not (self._withdraws or self._repeated)
 
     def rows(self) -> Iterator[bytes]:
         """The last event of each route."""
@@ -59,7 +69,7 @@ class Table:
     def add(self, rib_id: int, session: int, keys: list[Key], rows: list[bytes]) -> None:
         """Adds events of one RIB and session, in order."""
         if (latest := self.latest.get((rib_id, session))) is None:
-            latest = self.latest[rib_id, session] = Latest()
+            latest = self.latest[rib_id, session] = Latest(session)
         latest.add(keys, rows)
         self.events += rows
         self.octets += len(rows) * len(rows[-1])

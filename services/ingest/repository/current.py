@@ -187,7 +187,7 @@ async def complete(
         """
         UPDATE rib.peer_rib
            SET valid_session = greatest(valid_session, $2),
-               complete_session = $2, complete_at = $3
+               complete_session = $2, complete_at = $3, is_loading = false
          WHERE peer_id = $1 AND ($4::int4 IS NULL OR family = $4 AND view = $5)
            AND (complete_session IS NULL OR complete_session < $2)
         """,

@@ -6,9 +6,13 @@ the number of an NLRI with details beside it.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from services.ingest.repository.copying import copy
+from services.ingest.rows.current import NEW_NLRI_COLUMNS, NEW_ROUTE_COLUMNS, new_route_rows
 from services.ingest.rows.events import NLRI_COLUMNS, ROUTE_COLUMNS
 from services.ingest.rows.repeats import REPEAT_COLUMNS, repeat_row
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
     from services.ingest.database import Conn
     from services.ingest.latest import Latest, Table
+
+    Round = tuple[int, Latest]
 
 CHURN_MINUTES = 5
 
@@ -35,6 +41,13 @@ CREATE TEMP TABLE stage_{route}_repeated (
 # that what a lingering connection still says never undoes what a newer one of its router said.
 # They are compared route by route: it does not matter which of two writers commits first.
 _LOCK = "SELECT FROM rib.peer_rib WHERE rib_id = ANY ($1::int4[]) ORDER BY rib_id FOR NO KEY UPDATE"
+
+# RIBs whose first table is still coming, and the session that may say what is new in them.
+_LOADING = """
+SELECT rib_id, session FROM rib.peer_rib AS b JOIN rib.peer USING (peer_id)
+ WHERE rib_id = ANY ($1::int4[]) AND is_loading AND session >= valid_session
+"""
+_LOADED = "UPDATE rib.peer_rib SET is_loading = false WHERE rib_id = ANY ($1::int4[])"
 
 # plan: each route of the batch beside what is stored of it. `opens_change` is whether its first
 # event in the batch changed what is stored, `is_moved` whether later events changed it again. A
@@ -145,7 +158,13 @@ class RouteTable:
     """A table of current routes, and how a batch is brought into it."""
 
     def __init__(
-        self, route: str, event: str, columns: tuple[str, ...], key: str, join_prefix: str
+        self,
+        route: str,
+        event: str,
+        columns: tuple[str, ...],
+        new_columns: tuple[str, ...],
+        key: str,
+        join_prefix: str,
     ) -> None:
         names = {
             "route": route,
@@ -162,9 +181,11 @@ class RouteTable:
         self.staging = _STAGING.format(**names)
         self.unstaging = f"DROP TABLE stage_{route}, stage_{route}_repeated;"
         self.event = event
+        self.route = route
         self.stage = f"stage_{route}"
         self.key = key
         self.columns = columns
+        self._new_columns = new_columns
         self._key = columns[columns.index(key) :]
         self._repeat_columns = (*REPEAT_COLUMNS, *self._key)
         self._write = _WRITE.format(
@@ -182,8 +203,11 @@ class RouteTable:
         if not table.latest:
             return 0
         await lock(conn, table.ribs())
-        rounds = enumerate(table.rounds())
-        return sum([await self._write_round(conn, writer_id, ribs, n) for n, ribs in rounds])
+        late = 0
+        for number, ribs in enumerate(table.rounds()):
+            if known := await self._insert_new(conn, ribs):
+                late += await self._write_round(conn, writer_id, known, number)
+        return late
 
     async def write_staged(self, conn: Conn, writer_id: int) -> int:
         """Brings what is staged into the table; says how many routes are of the newest session."""
@@ -193,9 +217,28 @@ class RouteTable:
         """Makes room for what is to be staged next in the same transaction."""
         await conn.execute(f"TRUNCATE {self.stage}, {self.stage}_repeated")
 
-    async def _write_round(
-        self, conn: Conn, writer_id: int, ribs: list[tuple[int, Latest]], number: int
-    ) -> int:
+    async def _insert_new(self, conn: Conn, ribs: list[Round]) -> list[Round]:
+        """Inserts the routes of RIBs whose first table is coming; gives what is left to be written.
+
+        To be told which of them are known would cost half as much again. If one of them is, the
+        key says so and nothing of this is done.
+        """
+        once = {rib_id: latest.session for rib_id, latest in ribs if latest.announces_once}
+        found = await conn.fetch(_LOADING, list(once)) if once else ()
+        loading = {rib_id for rib_id, session in found if session == once[rib_id]}
+        if not loading:
+            return ribs
+        events = chain.from_iterable(one.rows() for rib_id, one in ribs if rib_id in loading)
+        rows = new_route_rows(len(self._new_columns), events)
+        try:
+            async with conn.transaction():
+                await copy(conn, self.route, self._new_columns, rows, schema="rib")
+        except asyncpg.UniqueViolationError:
+            await conn.execute(_LOADED, list(loading))
+            return ribs
+        return [(rib_id, latest) for rib_id, latest in ribs if rib_id not in loading]
+
+    async def _write_round(self, conn: Conn, writer_id: int, ribs: list[Round], number: int) -> int:
         if number:
             await self.unstage(conn)
         last = [row for _, latest in ribs for row in latest.rows()]
@@ -204,13 +247,18 @@ class RouteTable:
             await copy(conn, f"{self.stage}_repeated", self._repeat_columns, repeated)
         return len(last) - await self.write_staged(conn, writer_id)
 
-    def _repeated(self, ribs: list[tuple[int, Latest]]) -> Iterator[bytes]:
+    def _repeated(self, ribs: list[Round]) -> Iterator[bytes]:
         for rib_id, latest in ribs:
             for events in latest.repeated():
                 yield repeat_row(rib_id, events, len(self._key))
 
 
-PREFIX = RouteTable("route", "route_event", ROUTE_COLUMNS, "prefix", "")
+PREFIX = RouteTable("route", "route_event", ROUTE_COLUMNS, NEW_ROUTE_COLUMNS, "prefix", "")
 NLRI = RouteTable(
-    "nlri_route", "nlri_event", NLRI_COLUMNS, "nlri_id", "JOIN rib.nlri USING (nlri_id)"
+    "nlri_route",
+    "nlri_event",
+    NLRI_COLUMNS,
+    NEW_NLRI_COLUMNS,
+    "nlri_id",
+    "JOIN rib.nlri USING (nlri_id)",
 )

@@ -43,6 +43,7 @@ _WITHDRAWN = struct.Struct(">hiqiqiiiiiiq")
 _PATH_ID = struct.Struct(">iq")
 
 _TIME_AT, _ATTR_AT = 14, 26  # after the count of fields, and seq
+_PLACE = 16  # octets of rib_id and session
 _ABSENT = 0xFF  # the first octet of a NULL's length
 
 
@@ -124,10 +125,25 @@ def arrived_us(row: bytes) -> int:
 
 def attr_id_field(row: bytes) -> bytes:
     """The field of its attr_id, maybe NULL."""
-    return row[_ATTR_AT : _ATTR_AT + (4 if is_withdrawn(row) else 12)]
+    return row[_ATTR_AT : _place_at(row)]
+
+
+def place_fields(row: bytes) -> bytes:
+    """The fields of its RIB and session."""
+    at = _place_at(row)
+    return row[at : at + _PLACE]
 
 
 def key_fields(row: bytes) -> bytes:
     """The fields from path_id on: the path identifier, the key, and the detail if there is one."""
-    router_time_at = _ATTR_AT + (4 if is_withdrawn(row) else 12) + 16
-    return row[router_time_at + (4 if row[router_time_at] == _ABSENT else 12) :]
+    return row[path_id_at(row) :]
+
+
+def path_id_at(row: bytes) -> int:
+    """Where those begin."""
+    router_time_at = _place_at(row) + _PLACE
+    return router_time_at + (4 if row[router_time_at] == _ABSENT else 12)
+
+
+def _place_at(row: bytes) -> int:
+    return _ATTR_AT + (4 if is_withdrawn(row) else 12)

@@ -105,6 +105,7 @@ CREATE TABLE rib.peer_rib (
     valid_session int4 NOT NULL DEFAULT 0,
     complete_session int4,                          -- the newest one with an End-of-RIB
     complete_at   timestamptz,
+    is_loading    boolean NOT NULL DEFAULT true,    -- so far no route of it came twice
     UNIQUE (peer_id, family, view, has_path_ids)
 );
 
