@@ -41,6 +41,8 @@ class Override:
     reason: str
     until: datetime
     lifted_rules: frozenset[str] = frozenset()
+    is_practice: bool = False
+    """It is only tried whether it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +160,14 @@ class _Deciding:
         return None
 
     def overridden(self, posture: Posture, override: Override) -> Decision:
+        rule = "practice" if override.is_practice else "override"
         said = f"{override.owner} said {override.mode.value} until {_time(override.until)}"
         if override.mode is Mode.HOLD:
-            return self.hold("override", f"{said}: {override.reason}")
+            return self.hold(rule, f"{said}: {override.reason}")
         target = Site(override.mode.value)
         if settled(posture, withdraws=self.limits.withdraws) is target:
-            return self.hold("override", f"{said}, and so it is: {override.reason}")
-        return self.go(posture, target, "override", f"{said}: {override.reason}")
+            return self.hold(rule, f"{said}, and so it is: {override.reason}")
+        return self.go(posture, target, rule, f"{said}: {override.reason}")
 
     def by_health(self, posture: Posture) -> Decision:
         site = serving(posture)
