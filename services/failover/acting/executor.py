@@ -7,7 +7,7 @@ only what is not there, with the request id of the first time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -75,6 +75,8 @@ class _Sent:
     trouble: str | None = None
     wait: float | None = None
     """Seconds that have to go by before that."""
+    went_out: bool = True
+    """Whether a request may have been sent."""
 
 
 class _StepFailed(Exception):
@@ -221,7 +223,8 @@ class Executor:
                 raise _not_so(seen, sent, is_late=is_late)
             pause = self._timing.poll
             if sent.may_be_sent and isinstance(seen, NotDone):
-                is_out, sent = True, await self._send(record, it)
+                sent = await self._send(record, it)
+                is_out = is_out or sent.went_out
                 if not sent.may_be_sent:
                     continue
                 pause = max(pause, min(sent.wait or 0.0, deadline - self._clock()))
@@ -268,7 +271,7 @@ class Executor:
             return _Sent(error.is_repeatable, str(error))
         except ActionError as error:
             if error.may_pass:
-                return _put_off(it.step, error)
+                return replace(_put_off(it.step, error), went_out=True)
             raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
         return _Sent(may_be_sent=False)
 
@@ -314,7 +317,7 @@ class Executor:
 def _put_off(step: Step, error: ActionError) -> _Sent:
     """It has not been done, and is tried again as long as there is time."""
     log.warning("step is put off", step=outcome.named(step), reason=str(error), wait_s=error.wait)
-    return _Sent(may_be_sent=True, trouble=str(error), wait=error.wait)
+    return _Sent(may_be_sent=True, trouble=str(error), wait=error.wait, went_out=False)
 
 
 def _not_so(seen: NotDone | _Unseen, sent: _Sent, *, is_late: bool) -> _StepFailed:

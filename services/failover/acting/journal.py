@@ -94,6 +94,8 @@ class PlanRecord:
     state: PlanState = PlanState.RUNNING
     asked_by: str | None = None
     """None: nobody asked for it."""
+    aborted_by: str | None = None
+    """None: nobody wants it to be stopped."""
     decision_id: int | None = None
     ended_at: datetime | None = None
     detail: str | None = None

@@ -29,6 +29,10 @@ _PAUSE = """
 SELECT owner, reason, until FROM failover.pause
  WHERE ended_at IS NULL AND until > clock_timestamp()
 """
+_PAUSE_LEFT = """
+SELECT extract(epoch FROM until - clock_timestamp())::float8 FROM failover.pause
+ WHERE ended_at IS NULL AND until > clock_timestamp()
+"""
 _SET_PAUSE = """
 INSERT INTO failover.pause (owner, reason, until)
 VALUES (:owner, :reason, clock_timestamp() + make_interval(secs => :seconds))
@@ -87,6 +91,11 @@ async def pause(conn: AsyncConnection) -> Pause | None:
     """The one that holds now."""
     row = (await conn.execute(text(_PAUSE))).one_or_none()
     return None if row is None else Pause(row.owner, row.reason, row.until)
+
+
+async def pause_left(conn: AsyncConnection) -> float:
+    """Seconds until the one that holds ends; 0: there is none."""
+    return float((await conn.execute(text(_PAUSE_LEFT))).scalar_one_or_none() or 0.0)
 
 
 async def set_pause(

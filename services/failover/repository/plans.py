@@ -283,6 +283,7 @@ async def _plan(conn: AsyncConnection, row: RowMapping) -> PlanRecord:
         age_s=row["age_s"],
         state=PlanState(row["state"]),
         asked_by=row["asked_by"],
+        aborted_by=row["aborted_by"],
         decision_id=row["decision_id"],
         ended_at=row["ended_at"],
         detail=row["detail"],

@@ -146,7 +146,7 @@ class World:
     def journal_of(self, leader: int) -> MemoryJournal:
         """The same journal, for one that leads as long as no other does."""
         journal = MemoryJournal(self.clock.now, lambda: self.points.leader == leader)
-        journal.plans = self.journal.plans
+        journal.plans, journal.aborts = self.journal.plans, self.journal.aborts
         return journal
 
     @property
