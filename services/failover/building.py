@@ -67,7 +67,7 @@ def build(
     cloud = connected(settings, http=http, breakers=breakers, generation=lambda: lease.generation)
     client = RoutesClient(routes)
     standing = Standing(
-        cloud.routers,
+        cloud.announcers,
         cloud.tunnels,
         expected_routes=settings.failover_expected_routes,
         max_routes=settings.failover_max_routes,

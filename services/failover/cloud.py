@@ -1,4 +1,4 @@
-"""Both providers as the settings name them: what is watched there, and what acts."""
+"""The providers as the settings name them: what is watched there, and what acts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from services.failover.policy.model import Site, StepKind
+from services.failover.providers.announcing import Announcers
 from services.failover.providers.cloudflare import client as cloudflare
 from services.failover.providers.cloudflare import preflight as cloudflare_preflight
 from services.failover.providers.cloudflare.actuator import CloudflareActuator
 from services.failover.providers.cloudflare.selection import Priorities, Selector
+from services.failover.providers.exabgp import observer as exabgp
+from services.failover.providers.exabgp.actuator import ExaBgpAnnouncer
+from services.failover.providers.exabgp.client import ExaBgp
+from services.failover.providers.exabgp.pipes import Pipes
+from services.failover.providers.exabgp.words import Announcement
 from services.failover.providers.gcp import connect as gcp
 from services.failover.providers.gcp import preflight as gcp_preflight
 from services.failover.providers.gcp.auth import METADATA_HOST, from_file
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
     import httpx
 
     from services.failover.acting.actuator import Actuator
+    from services.failover.inputs.observer import Observer
+    from services.failover.providers.exabgp.observer import SessionsObserver
     from services.failover.providers.findings import Finding
     from services.failover.settings import FailoverSettings
     from shared.breaker import Registry
@@ -36,23 +44,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """GCP and Cloudflare."""
+    """GCP, Cloudflare, and an ExaBGP where a site has one."""
 
-    routers: CloudRouters
+    announcers: Announcers
     tunnels: CloudflareActuator
     backends: Mapping[Site, BackendsObserver]
-    sessions: Mapping[Site, BgpObserver]
+    sessions: Mapping[Site, Observer]
+    """Whether each site's announcer has BGP sessions."""
+    exabgp: Mapping[Site, SessionsObserver]
+    """Of the sites that have one."""
     google: gcp.Connection
     cloudflare: cloudflare.CloudflareClient
     sites: Mapping[Site, SiteRouter]
+    """Those that have a Cloud Router."""
     selector: Selector
 
     @property
     def actuators(self) -> Mapping[StepKind, Actuator]:
         """Who takes which step."""
         return {
-            StepKind.ADVERTISE: self.routers,
-            StepKind.WITHDRAW: self.routers,
+            StepKind.ADVERTISE: self.announcers,
+            StepKind.WITHDRAW: self.announcers,
             StepKind.PREFER: self.tunnels,
         }
 
@@ -66,6 +78,7 @@ class Cloud:
                 permissions=self.google.permissions,
                 resource_manager=self.google.resource_manager,
             ),
+            *[await exabgp.check(observer) for observer in self.exabgp.values()],
             *await cloudflare_preflight.check(self.cloudflare, self.selector, _now),
         ]
 
@@ -109,6 +122,12 @@ def connected(
         origin=settings.failover_cloudflare_url,
     )
     routers = _routers(settings)
+    cloud_routers = CloudRouters(google.compute, routers, generation=lambda: generation() or 0)
+    clients = _exabgps(settings, limits, breakers)
+    speakers = {
+        site: exabgp.SessionsObserver(client, site=site, now=_now)
+        for site, client in clients.items()
+    }
     selector = Selector(
         settings.description_substring,
         {
@@ -122,13 +141,25 @@ def connected(
         settings.cloudflare_primary_priority, settings.cloudflare_secondary_priority
     )
     return Cloud(
-        routers=CloudRouters(google.compute, routers, generation=lambda: generation() or 0),
+        announcers=Announcers(
+            {
+                **dict.fromkeys(routers, cloud_routers),
+                **{
+                    site: ExaBgpAnnouncer(site, client, _announcement(settings, site))
+                    for site, client in clients.items()
+                },
+            }
+        ),
         tunnels=CloudflareActuator(flare, selector, priorities),
         backends=_backends(settings, google),
         sessions={
-            site: BgpObserver(google.compute, site=site, router=routers[site].name, now=_now)
-            for site in Site
+            **{
+                site: BgpObserver(google.compute, site=site, router=router.name, now=_now)
+                for site, router in routers.items()
+            },
+            **speakers,
         },
+        exabgp=speakers,
         google=google,
         cloudflare=flare,
         sites=routers,
@@ -137,13 +168,41 @@ def connected(
 
 
 def _routers(settings: FailoverSettings) -> dict[Site, SiteRouter]:
-    project, prefixes = settings.router_project, settings.prefixes
-    local = RouterName(project, settings.local_bgp_region, settings.local_bgp_router)
-    remote = RouterName(project, settings.remote_bgp_region, settings.remote_bgp_router)
-    return {
-        Site.LOCAL: SiteRouter(local, ip_network(prefixes[Site.LOCAL])),
-        Site.REMOTE: SiteRouter(remote, ip_network(prefixes[Site.REMOTE])),
+    named = {
+        Site.LOCAL: (settings.local_bgp_region, settings.local_bgp_router),
+        Site.REMOTE: (settings.remote_bgp_region, settings.remote_bgp_router),
     }
+    return {
+        site: SiteRouter(
+            RouterName(settings.router_project, region, router),
+            ip_network(settings.prefixes[site]),
+        )
+        for site, (region, router) in named.items()
+        if settings.announcers[site] == "gcp" and region is not None and router is not None
+    }
+
+
+def _exabgps(settings: FailoverSettings, limits: Limits, breakers: Registry) -> dict[Site, ExaBgp]:
+    return {
+        site: ExaBgp(
+            Pipes(path),
+            site=site,
+            limits=limits,
+            registry=breakers,
+            now=_now,
+            clock=time.monotonic,
+        )
+        for site, path in settings.exabgp_pipes.items()
+        if settings.announcers[site] == "exabgp"
+    }
+
+
+def _announcement(settings: FailoverSettings, site: Site) -> Announcement:
+    return Announcement(
+        ip_network(settings.prefixes[site]),
+        settings.exabgp_next_hops[site],
+        settings.exabgp_communities[site],
+    )
 
 
 def _backends(settings: FailoverSettings, google: gcp.Connection) -> dict[Site, BackendsObserver]:

@@ -68,14 +68,12 @@ def status() -> None:
 
 def summary(settings: FailoverSettings) -> Iterator[str]:
     """What would be done, in sentences."""
-    regions = {Site.LOCAL: settings.local_bgp_region, Site.REMOTE: settings.remote_bgp_region}
-    routers = {Site.LOCAL: settings.local_bgp_router, Site.REMOTE: settings.remote_bgp_router}
     hops = {Site.LOCAL: settings.primary_internal_ip, Site.REMOTE: settings.secondary_internal_ip}
     for site in Site:
+        announcer = _announcer(settings, site)
         yield (
-            f"{site.value}: {settings.prefixes[site]} is announced by {routers[site]} in "
-            f"{regions[site]} of {settings.router_project}; tunnels to {hops[site]}; seen over BMP "
-            f"from {', '.join(settings.peers[site])}"
+            f"{site.value}: {settings.prefixes[site]} is announced by {announcer}; tunnels to "
+            f"{hops[site]}; seen over BMP from {', '.join(settings.peers[site])}"
         )
     yield (
         f"every {settings.check_interval_seconds:g} s; a site is believed ill after "
@@ -91,6 +89,18 @@ def summary(settings: FailoverSettings) -> Iterator[str]:
     )
     if not settings.failover_withdraw:
         yield "the old site stays announced: only the preference moves"
+
+
+def _announcer(settings: FailoverSettings, site: Site) -> str:
+    if settings.announcers[site] == "exabgp":
+        words = [f"ExaBGP at {settings.exabgp_pipes[site]}.in"]
+        words.append(f"with the next hop {settings.exabgp_next_hops[site]}")
+        if communities := settings.exabgp_communities[site]:
+            words.append(f"and the communities {' '.join(communities)}")
+        return " ".join(words)
+    regions = {Site.LOCAL: settings.local_bgp_region, Site.REMOTE: settings.remote_bgp_region}
+    routers = {Site.LOCAL: settings.local_bgp_router, Site.REMOTE: settings.remote_bgp_router}
+    return f"{routers[site]} in {regions[site]} of {settings.router_project}"
 
 
 def told(status: StatusBody) -> Iterator[str]:

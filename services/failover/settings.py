@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from services.failover.announcing_settings import AnnouncingSettings
 from services.failover.policy.decide import Limits
 from services.failover.policy.model import Site
 from services.failover.together import (
@@ -46,7 +47,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Priority = Annotated[int, Field(ge=1, le=499_999)]
 
 
-class FailoverSettings(DatabaseSettings, LogSettings):
+class FailoverSettings(AnnouncingSettings, DatabaseSettings, LogSettings):
     """The two sites, how they are watched, and how careful to be."""
 
     # ---- the sites at GCP
@@ -56,10 +57,10 @@ class FailoverSettings(DatabaseSettings, LogSettings):
     """Where the Cloud Routers are; None: in `gcp_project`."""
     local_gcp_region: Region
     remote_gcp_region: Region
-    local_bgp_region: Region
-    local_bgp_router: Name
-    remote_bgp_region: Region
-    remote_bgp_router: Name
+    local_bgp_region: Region | None = None
+    local_bgp_router: Name | None = None
+    remote_bgp_region: Region | None = None
+    remote_bgp_router: Name | None = None
     primary_prefix: Prefix
     """What the local site's router announces."""
     secondary_prefix: Prefix | None = None

@@ -197,7 +197,7 @@ _RULES = (
     _Rule(
         ("remote_bgp_router", "local_bgp_router", "remote_bgp_region", "local_bgp_region"),
         lambda remote, local, remote_region, local_region: (
-            (remote, remote_region) != (local, local_region)
+            remote is None or (remote, remote_region) != (local, local_region)
         ),
         "both sites have the router {0} in {2}: write the remote site's",
     ),
@@ -222,6 +222,27 @@ _RULES = (
     ),
     _Rule(
         ("failover_remote_peers", "failover_local_peers"),
+    *(
+        _Rule(
+            (f"{site}_bgp_{what}", f"failover_{site}_announcer"),
+            lambda given, announcer: given is not None or announcer != "gcp",
+            f"it is not set: write the {what} of the {site} site's Cloud Router, or say in "
+            f"FAILOVER_{site.upper()}_ANNOUNCER that it has none",
+        )
+        for site in ("local", "remote")
+        for what in ("region", "router")
+    ),
+    _Rule(
+        (
+            "failover_remote_exabgp_pipe",
+            "failover_local_exabgp_pipe",
+            "failover_remote_announcer",
+            "failover_local_announcer",
+        ),
+        lambda remote, local, *announcers: remote != local or set(announcers) != {"exabgp"},
+        "{0} is FAILOVER_LOCAL_EXABGP_PIPE too, and one ExaBGP cannot announce for both sites: "
+        "write the remote site's",
+    ),
         lambda remote, local: not set(remote.split(",")) & set(local.split(",")),
         "{0} and FAILOVER_LOCAL_PEERS ({1}) have peers in common: write the remote site's alone",
     ),

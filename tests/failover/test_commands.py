@@ -77,3 +77,32 @@ async def test_without_a_gateway_it_says_where_it_looked() -> None:
     done = await asyncio.to_thread(run, "status", bgpilot_url="http://127.0.0.1:9")
     assert done.exit_code == 1
     assert "no gateway answers at http://127.0.0.1:9" in str(done.exception)
+
+
+def test_who_announces_for_a_site_is_said() -> None:
+    done = run(
+        "check-config",
+        failover_local_announcer="exabgp",
+        failover_local_exabgp_pipe="/run/exabgp/east",
+        failover_local_exabgp_communities="65000:1",
+    )
+    assert done.exit_code == 0
+    assert (
+        "announced by ExaBGP at /run/exabgp/east.in with the next hop self and the communities "
+        "65000:1; tunnels to 10.0.0.1"
+    ) in done.output
+
+
+def test_a_preflight_names_an_exabgp_that_is_not_there(tmp_path: Path) -> None:
+    done = run(
+        "check-config",
+        "--preflight",
+        max_retries="0",
+        failover_gcp_url="http://127.0.0.1:9",
+        failover_cloudflare_url="http://127.0.0.1:9",
+        failover_local_announcer="exabgp",
+        failover_local_exabgp_pipe=str(tmp_path / "east"),
+    )
+    assert done.exit_code == 1
+    assert "FAULT: the local site's ExaBGP: ExaBGP `show neighbor summary` failed" in done.output
+    assert "the local site's router" not in done.output

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
+from services.failover.policy.model import Site
 from shared.settings import faults
 from tests.failover.configured import configured
 
@@ -35,18 +36,40 @@ def test_all_faults_are_said_at_once_also_those_between_settings() -> None:
         cloudflare_primary_priority=300,
     )
     assert [fault.partition(" ")[0].rstrip(":") for fault in found] == [
-        "LOCAL_BGP_ROUTER",
         "PRIMARY_PREFIX",
         "MAX_BACKOFF_SECONDS",
         "CLOUDFLARE_PRIMARY_PRIORITY",
+        "LOCAL_BGP_ROUTER",
     ]
-    assert "LOCAL_BGP_ROUTER is not set" in found
+    assert any("LOCAL_BGP_ROUTER: it is not set" in fault for fault in found)
     assert any("write 203.0.113.0/24" in fault for fault in found)
+
+
+def test_a_site_that_an_exabgp_announces_needs_no_cloud_router() -> None:
+    settings = configured(
+        failover_local_announcer="exabgp",
+        local_bgp_router=None,
+        local_bgp_region=None,
+        failover_local_exabgp_pipe="/run/exabgp/east.in",
+        failover_local_exabgp_communities="65000:1, 65000:1:2",
+    )
+    assert settings.announcers == {Site.LOCAL: "exabgp", Site.REMOTE: "gcp"}
+    assert settings.exabgp_pipes[Site.LOCAL] == "/run/exabgp/east"
+    assert settings.exabgp_communities == {Site.LOCAL: ("65000:1", "65000:1:2"), Site.REMOTE: ()}
 
 
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
+        ({"failover_local_exabgp_pipe": "run/exabgp"}, "FAILOVER_LOCAL_EXABGP_PIPE: write a path"),
+        ({"failover_local_exabgp_next_hop": "me"}, "'me' is no IP address"),
+        ({"failover_local_exabgp_next_hop": "192.0.2.1\nquit"}, "is no IP address"),
+        ({"failover_local_exabgp_communities": "65000:70000"}, "'65000:70000' is no community"),
+        ({"failover_local_exabgp_communities": "no-export"}, "'no-export' is no community"),
+        (
+            {"failover_local_announcer": "exabgp", "failover_remote_announcer": "exabgp"},
+            "one ExaBGP cannot announce for both sites",
+        ),
         ({"description_substring": "  "}, "DESCRIPTION_SUBSTRING: "),
         ({"primary_prefix": "0.0.0.0/0"}, "PRIMARY_PREFIX: "),
         ({"primary_prefix": "east"}, "write one like 203.0.113.0/24"),

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from services.failover.providers.announcing import Announcing
     from services.failover.providers.cloudflare.actuator import Preference
-    from services.failover.providers.gcp.cloud_router import Announcing
 
 log = structlog.get_logger(__name__)
 
 
 class Announcers(Protocol):
-    """The sites' routers."""
+    """Who announces for the sites."""
 
     async def announcing(self) -> Announcing:
         """Which are told to announce the prefix."""

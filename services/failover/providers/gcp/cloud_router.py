@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.failover.acting.actuator import (
@@ -21,7 +21,8 @@ from services.failover.acting.actuator import (
     Rehearsal,
     Request,
 )
-from services.failover.policy.model import Site, Step, StepKind
+from services.failover.policy.model import Step, StepKind
+from services.failover.providers.announcing import Announcing
 from services.failover.providers.faults import CallError, Fault
 from services.failover.providers.gcp.advertising import (
     Goal,
@@ -37,6 +38,7 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from services.failover.policy.model import Site
     from services.failover.providers.gcp.compute import Compute, Resource, RouterName
 
 _ADVERTISED = {StepKind.ADVERTISE: True, StepKind.WITHDRAW: False}
@@ -64,16 +66,6 @@ class Patience:
     conflict_pause: float = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Announcing:
-    """Which sites' routers are told to announce the prefix."""
-
-    advertised: Mapping[Site, bool | None]
-    """None: could not be read, or some of its sessions are told to and some are not."""
-    detail: str
-    facts: Mapping[str, object] = field(default_factory=dict)
-
-
 class CloudRouters:
     """The `Actuator` for ADVERTISE and WITHDRAW."""
 
@@ -90,10 +82,10 @@ class CloudRouters:
     ) -> None:
         """`generation` is of the lease that is held now.
 
-        Raises ConfigurationError if both sites have the same router: what is withdrawn for the
-        one would be gone from the other.
+        `sites` are those that have a Cloud Router. Raises ConfigurationError if both have the
+        same one: what is withdrawn for the one would be gone from the other.
         """
-        if sites[Site.LOCAL].name == sites[Site.REMOTE].name:
+        if len({site.name for site in sites.values()}) < len(sites):
             raise ConfigurationError(
                 "LOCAL_BGP_ROUTER and REMOTE_BGP_ROUTER are the same router in the same region: "
                 "name two"
@@ -171,12 +163,13 @@ class CloudRouters:
         return Done(evidence)
 
     async def announcing(self) -> Announcing:
-        """Both sites, as their routers are told."""
-        read = await asyncio.gather(*(self._told(site) for site in Site))
-        advertised = dict(zip(Site, (answer for answer, _, _ in read), strict=True))
+        """Its sites, as their routers are told."""
+        sites = list(self._sites)
+        read = await asyncio.gather(*(self._told(site) for site in sites))
+        advertised = dict(zip(sites, (answer for answer, _, _ in read), strict=True))
         detail = "; ".join(sentence for _, sentence, _ in read if sentence)
         return Announcing(
-            advertised, detail, {s.value: r[2] for s, r in zip(Site, read, strict=True)}
+            advertised, detail, {s.value: r[2] for s, r in zip(sites, read, strict=True)}
         )
 
     async def _told(self, site: Site) -> tuple[bool | None, str, Mapping[str, object]]:

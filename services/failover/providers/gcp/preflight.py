@@ -43,11 +43,14 @@ async def check(
 ) -> list[Finding]:
     """Everything that is found, faults and facts, in the order of the sites.
 
-    `permissions` calls the Resource Manager, which is another service than the Compute API.
+    `sites` are those that have a Cloud Router. `permissions` calls the Resource Manager, which is
+    another service than the Compute API.
     """
     looks: list[Awaitable[list[Finding]]] = []
     for site in Site:
-        looks += [_backends(site, backends[site]), _router(compute, site, sites[site])]
+        looks.append(_backends(site, backends[site]))
+        if site in sites:
+            looks.append(_router(compute, site, sites[site]))
     projects = dict.fromkeys(router.name.project for router in sites.values())
     looks += [_permissions(permissions, resource_manager, project) for project in projects]
     return [finding for found in await asyncio.gather(*looks) for finding in found]
