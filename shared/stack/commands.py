@@ -18,6 +18,7 @@ from shared.stack.components import components
 from shared.stack.demo import Demo, bundled_capture
 from shared.stack.preflight import check_database, check_free, locked
 from shared.stack.settings import StackSettings
+from shared.stack.sites import PREFIX, Sites, why_none
 from shared.stack.stream import LogStream, standard_output
 from shared.stack.supervisor import Supervisor
 
@@ -44,9 +45,20 @@ def up(*, demo: bool, once: bool) -> None:
     settings = load(StackSettings)
     stream = _logging_into_one_stream(settings)
     capture = bundled_capture() if demo else None
+    sites = _sites(settings) if demo else None
+    if sites is not None:
+        settings = settings.model_copy(update={"primary_prefix": PREFIX})
     with locked(settings.home):
         check_free(settings.listeners())
-        sys.exit(asyncio.run(_run(settings, stream, capture, once=once)))
+        sys.exit(asyncio.run(_run(settings, stream, capture, sites, once=once)))
+
+
+def _sites(settings: StackSettings) -> Sites | None:
+    """The demo's own; a line says where it has none."""
+    if (why := why_none(settings)) is not None:
+        log.info("no sites to move traffic between", reason=why)
+        return None
+    return Sites.at_free_ports()
 
 
 def _logging_into_one_stream(settings: StackSettings) -> LogStream:
@@ -59,17 +71,22 @@ def _logging_into_one_stream(settings: StackSettings) -> LogStream:
 
 
 async def _run(
-    settings: StackSettings, stream: LogStream, capture: Path | None, *, once: bool
+    settings: StackSettings,
+    stream: LogStream,
+    capture: Path | None,
+    sites: Sites | None,
+    *,
+    once: bool,
 ) -> int:
     if settings.database_url is not None:
         await check_database(settings.database_url)
-    parts = components(settings)
+    parts = components(settings, sites)
     supervisor = Supervisor(parts, stream)
 
     async def work() -> int:
         await supervisor.start()
         _announce(parts)
-        shown = capture is None or await Demo(settings, supervisor, stream, capture).show()
+        shown = capture is None or await Demo(settings, supervisor, stream, capture, sites).show()
         if not once:
             await asyncio.Event().wait()
         return 0 if shown else 1

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import asyncpg
-import httpx
 
 from shared.db.engine import describe
-from shared.http import client
 from shared.stack.component import Address, Component
 from shared.stack.lines import postgres
+from shared.stack.module import PROBE_SECONDS, http_ready, module
 from shared.stack.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from shared.stack.settings import StackSettings
+    from shared.stack.sites import Sites
 
-_PROBE_SECONDS = 5.0
 
-
-def components(settings: StackSettings) -> list[Component]:
-    """In the order of starting as far as their needs leave one."""
+def components(settings: StackSettings, sites: Sites | None = None) -> list[Component]:
+    """In the order of starting as far as their needs leave one; `sites` are the demo's."""
     if settings.database_url is None:
         server = EmbeddedPostgres(settings.home)
         url, where, database = server.dsn, server.dsn, [embedded_database(server)]
     else:
         url = settings.database_url.get_secret_value()
         where, database = describe(settings.database_url), []
-    return [*database, *services(settings, url, where, tuple(item.name for item in database))]
+    needs = tuple(item.name for item in database)
+    return [*database, *services(settings, url, where, needs, sites)]
 
 
 def services(
-    settings: StackSettings, database_url: str, database_shown: str, needs: tuple[str, ...]
+    settings: StackSettings,
+    database_url: str,
+    database_shown: str,
+    needs: tuple[str, ...],
+    sites: Sites | None = None,
 ) -> list[Component]:
     """Everything that stands on the database at this URL."""
     station = settings.listener("ingest_bmp")
@@ -43,7 +45,7 @@ def services(
     routes = settings.listener("routes_http")
     gateway = settings.listener("gateway_http")
     environment = {
-        **os.environ,
+        **(os.environ if sites is None else sites.environment(os.environ)),
         "DATABASE_URL": database_url,
         "LOG_LEVEL": settings.log_level,
         "LOG_FORMAT": "json",
@@ -57,15 +59,17 @@ def services(
     if settings.has_failover:
         failover = settings.listener("failover_http")
         environment |= {"GATEWAY_FAILOVER_URL": failover.url, "FAILOVER_ROUTES_URL": routes.url}
+        fakes = sites.components(station.address, environment) if sites is not None else []
         moving = [
+            *fakes,
             Component(
                 name="failover",
                 argv=module("services.failover"),
                 environment=environment,
-                needs=("routes",),
+                needs=("routes", *(fake.name for fake in fakes)),
                 is_ready=http_ready(f"{failover.url}/readyz"),
                 grace_seconds=30.0,
-            )
+            ),
         ]
     return [
         Component(
@@ -123,33 +127,15 @@ def embedded_database(server: EmbeddedPostgres) -> Component:
     )
 
 
-def module(name: str) -> tuple[str, ...]:
-    """The arguments that run a module; not one of that name in the current directory (-P)."""
-    return (sys.executable, "-P", "-m", name)
-
-
-def http_ready(url: str) -> Callable[[], Awaitable[bool]]:
-    """Ready when the URL answers 200."""
-
-    async def probe() -> bool:
-        async with client(connect_timeout=1.0, read_timeout=_PROBE_SECONDS) as http:
-            try:
-                return (await http.get(url)).status_code == httpx.codes.OK
-            except httpx.TransportError:
-                return False
-
-    return probe
-
-
 def database_ready(dsn: str) -> Callable[[], Awaitable[bool]]:
     """Ready when the server lets us in."""
 
     async def probe() -> bool:
         try:
-            conn = await asyncpg.connect(dsn, timeout=_PROBE_SECONDS)
+            conn = await asyncpg.connect(dsn, timeout=PROBE_SECONDS)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
-        await conn.close(timeout=_PROBE_SECONDS)
+        await conn.close(timeout=PROBE_SECONDS)
         return True
 
     return probe

@@ -21,10 +21,12 @@ from shared.errors import UserError
 from shared.http import client
 from shared.stack.component import Component
 from shared.stack.pretty import readable
+from shared.stack.sites import PREFIX, UPSTREAM
 
 if TYPE_CHECKING:
     from shared.stack.child import Child
     from shared.stack.settings import StackSettings
+    from shared.stack.sites import Sites
     from shared.stack.stream import LogStream
     from shared.stack.supervisor import Supervisor
 
@@ -34,19 +36,27 @@ _COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 _SAMPLE = 1000
 _CHUNK = 1024 * 1024
+_SETTLE_SECONDS = 20.0
+_FAILOVER = "/api/v1/failover"
 
 
 class Demo:
     """Replays the capture into the station and asks the gateway about it, as a person would."""
 
     def __init__(
-        self, settings: StackSettings, supervisor: Supervisor, stream: LogStream, capture: Path
+        self,
+        settings: StackSettings,
+        supervisor: Supervisor,
+        stream: LogStream,
+        capture: Path,
+        sites: Sites | None = None,
     ) -> None:
         self._gateway = settings.listener("gateway_http").url
         self._station = settings.listener("ingest_bmp").address
         self._supervisor = supervisor
         self._stream = stream
         self._capture = capture
+        self._sites = sites
 
     async def show(self) -> bool:
         """Whether every question got an answer."""
@@ -54,6 +64,8 @@ class Demo:
             connect_timeout=2.0, read_timeout=30.0, base_url=self._gateway
         ) as gateway:
             try:
+                if self._sites is not None:
+                    await self._settled(gateway)
                 await self._replay(gateway)
                 return await self._ask(gateway)
             except httpx.HTTPError as error:
@@ -109,12 +121,40 @@ class Demo:
     async def _ask(self, gateway: httpx.AsyncClient) -> bool:
         sample = await gateway.get(_routes(limit=_SAMPLE))
         sample.raise_for_status()
-        routes = [(route["prefix"], route["first_seen"]) for route in sample.json()["data"]]
+        routes = [
+            (route["prefix"], route["first_seen"])
+            for route in sample.json()["data"]
+            if route["router"] != UPSTREAM
+        ]
         with self._stream.held():
             self._stream.text("\nThe demo's routes are there. Some questions, and the answers:\n")
             answered = [await self._show(gateway, path) for path in questions(routes)]
+            if self._sites is not None:
+                answered.append(await self._show_sites(gateway, self._sites))
             self._stream.text(f"\nEvery question there is, to try out: {self._gateway}/docs\n\n")
+        log.info("shown", answers=len(answered))
         return all(answered) and bool(routes)
+
+    async def _settled(self, gateway: httpx.AsyncClient) -> None:
+        """Waits until the failover service has seen both sites; if it does not, it says why."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                while True:
+                    answer = await gateway.get(_FAILOVER)
+                    if answer.is_success and answer.json()["data"]["state"] == "both":
+                        return
+                    await asyncio.sleep(_POLL_SECONDS)
+
+    async def _show_sites(self, gateway: httpx.AsyncClient, sites: Sites) -> bool:
+        self._stream.text(
+            f"\nTwo sites can serve {PREFIX}. Their GCP and Cloudflare are fakes; the router that "
+            "tells\nover BMP what they announce is one, too, and what it tells goes the way of all "
+            "routes.\n"
+        )
+        shown = await self._show(gateway, _FAILOVER)
+        for what, line in sites.lines(self._gateway):
+            self._stream.text(f"\n{what}\n$ {line}\n" if what else f"$ {line}\n")
+        return shown
 
     async def _show(self, gateway: httpx.AsyncClient, path: str) -> bool:
         answer = await gateway.get(path)

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from tests.fakes.gcp_state import Change, Hook, Refused, Resource, Session, State, merge
 from tests.fakes.trouble import Trouble, Troubled
+from tests.fakes.upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -84,6 +85,7 @@ class FakeGcp:
             self._route(_ROUTER + "/getRouterStatus", self._router_status),
             self._route(_ROUTER + "/preview", self._preview, "POST"),
             self._route(_PROJECT + "/regions/{region}/operations/{name}", self._operation),
+            Route("/control/announced", self._control_announced),
             Route("/control/health", self._control_health, methods=["PUT"]),
             Route("/control/session", self._control_session, methods=["PUT"]),
             Route("/control/troubles", self._control_troubles, methods=["PUT"]),
@@ -204,9 +206,15 @@ class FakeGcp:
         held = [permission for permission in asked if permission not in self.denied]
         return JSONResponse({"permissions": held} if held else {})
 
+    async def _control_announced(self, _: Request) -> Response:
+        routers = self.state.routers
+        return JSONResponse({key[2]: sorted(one.announced) for key, one in routers.items()})
+
     async def _control_health(self, request: Request) -> Response:
-        for group, states in (await request.json()).items():
-            self.state.set_health(group, states)
+        """By group; a region stands for the group that `two_sites` has there."""
+        for name, states in (await request.json()).items():
+            is_region = name in (LOCAL[1], REMOTE[1])
+            self.state.set_health(group(PROJECT, name) if is_region else name, states)
         return Response(status_code=204)
 
     async def _control_session(self, request: Request) -> Response:
@@ -268,20 +276,48 @@ def _is_usable(request_id: str) -> bool:
     metavar="ROUTER=FILE",
     help="A named pipe of an ExaBGP that announces what the router (rt-east, rt-west) does.",
 )
-def main(port: int, prefix: str, operation_seconds: float, pipes: tuple[str, ...]) -> None:
+@click.option("--bmp", metavar="HOST:PORT", help="A station that a router upstream tells of it.")
+@click.option("--bmp-from", default="127.0.0.2", show_default=True, help="That router's address.")
+@click.option("--east", default="192.0.2.1", show_default=True, help="rt-east, as a BGP peer.")
+@click.option("--west", default="192.0.2.2", show_default=True, help="rt-west, likewise.")
+def main(
+    *,
+    port: int,
+    prefix: str,
+    operation_seconds: float,
+    pipes: tuple[str, ...],
+    bmp: str | None,
+    bmp_from: str,
+    east: str,
+    west: str,
+) -> None:
     """Serves a fake GCP: http://127.0.0.1:PORT/compute/v1, and tokens as a metadata server."""
     files = {name: Path(file) for name, file in (pipe.split("=", 1) for pipe in pipes)}
+    upstream = None
+    if bmp is not None:
+        host, _, number = bmp.rpartition(":")
+        upstream = Upstream((host, int(number)), bmp_from, {LOCAL[1]: east, REMOTE[1]: west})
 
     async def tell(change: Change) -> None:
         if file := files.get(change.router):
             verb = "announce" if change.announced else "withdraw"
             line = f"{verb} route {change.prefix} next-hop self\n"
             await asyncio.to_thread(file.write_text, line)
+        if upstream is not None:
+            await upstream.hear(change)
 
     fake = FakeGcp(hook=tell)
     two_sites(fake, prefix)
     fake.state.operation_seconds = operation_seconds
-    uvicorn.run(fake, host="127.0.0.1", port=port, log_level="warning")
+    asyncio.run(_serve(fake, port, upstream))
+
+
+async def _serve(fake: FakeGcp, port: int, upstream: Upstream | None) -> None:
+    config = uvicorn.Config(fake, host="127.0.0.1", port=port, log_level="warning")
+    telling = asyncio.create_task(upstream.run()) if upstream is not None else None
+    await uvicorn.Server(config).serve()
+    if telling is not None:
+        telling.cancel()
 
 
 if __name__ == "__main__":

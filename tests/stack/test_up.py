@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
+import shutil
 import signal
 import socket
+import subprocess
 import sys
+import time
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -15,9 +20,10 @@ import pytest
 from tests.stack.programs import Supervised, left_over
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-LISTENERS = ("INGEST_BMP", "INGEST_HTTP", "ROUTES_HTTP", "GATEWAY_HTTP")
+LISTENERS = ("INGEST_BMP", "INGEST_HTTP", "ROUTES_HTTP", "FAILOVER_HTTP", "GATEWAY_HTTP")
 COMPONENTS = ["postgres", "ingest", "routes", "gateway"]
 
 
@@ -31,6 +37,21 @@ def environment(tmp_path: Path) -> dict[str, str]:
         ports = [server.getsockname()[1] for server in servers]
     variables = {f"{name}_PORT": str(port) for name, port in zip(LISTENERS, ports, strict=True)}
     return {"BGPILOT_HOME": str(tmp_path / "home"), "DATABASE_URL": "", **variables}
+
+
+def curl(line: str) -> Any:
+    """The answer to a line of the demo, as a shell gets it."""
+    done = subprocess.run(shlex.split(line), capture_output=True, check=True, timeout=30)
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def until(found: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """What it finds at last."""
+    end = time.monotonic() + seconds
+    while not (last := found()):
+        assert time.monotonic() < end, last
+        time.sleep(0.2)  # nothing outside of the programs hears of it
+    return last
 
 
 def up(environment: dict[str, str], *options: str) -> Supervised:
@@ -111,7 +132,45 @@ def test_the_demo_replays_shows_real_answers_and_ends(environment: dict[str, str
     with up(environment, "--demo", "--once") as run:
         code = run.end()
         assert (code, run.stderr()) == (0, ""), run.text
-    assert run.text.count("$ curl -s '") == 7
+    assert run.text.count("\n$ curl -s ") == 14
     assert '"state": "active"' in run.text
+    assert '"state": "both"' in run.text
     assert '"type": "urn:' not in run.text
-    assert run.components("stopped") == ["replay", *COMPONENTS[::-1]]
+    stopped = run.components("stopped")
+    assert stopped[:2] == ["replay", "gateway"]
+    assert {"failover", "fake gcp", "fake cloudflare"} <= set(stopped)
+    assert [name for name in stopped if name in COMPONENTS] == COMPONENTS[::-1]
+
+
+def test_a_demo_of_somebody_who_has_sites_says_that_it_has_none(
+    environment: dict[str, str],
+) -> None:
+    with up({**environment, "PRIMARY_PREFIX": "203.0.113.0/24"}, "--demo", "--once") as run:
+        assert run.end() == 1  # nothing else of the failover service is set
+    (said,) = (each for each in run.events if each["event"] == "no sites to move traffic between")
+    assert "PRIMARY_PREFIX is set" in said["reason"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_what_the_demo_says_to_try_moves_the_traffic_there_and_back(
+    environment: dict[str, str],
+) -> None:
+    with up(environment, "--demo") as run:
+        run.until("shown")
+        told = [line[2:] for line in run.text.splitlines() if line.startswith("$ curl")]
+        break_site, plans, seen, traffic, mend, back = told[-6:]
+        assert curl(traffic) == {"198.18.0.0/24": {"10.0.0.1": 1.0}}
+        curl(break_site)
+        plan = until(lambda: [one for one in curl(plans)["data"] if one["state"] != "running"])[0]
+        assert (plan["state"], plan["target"], plan["alarm"]) == ("done", "remote", None)
+        assert curl(traffic) == {"198.18.0.0/24": {"10.0.1.1": 1.0}}
+        (route,) = curl(seen)["data"]
+        assert (route["router"], route["peer"]["address"]) == (
+            "upstream.example.net",
+            "198.18.255.2",
+        )
+        curl(mend)
+        curl(back)
+        until(lambda: curl(traffic) == {"198.18.0.0/24": {"10.0.0.1": 1.0}})
+        run.signal(signal.SIGTERM)
+        assert run.end() == 0
