@@ -16,6 +16,7 @@ from shared.contracts.failover import (
     PauseBody,
     PlanBody,
     PostureBody,
+    PracticeBody,
     ReadingBody,
     RequestBody,
     StepBody,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from services.failover.policy.model import Posture, Verdict
     from services.failover.repository.decisions import DecisionRecord
     from services.failover.repository.leases import LeaseRow
+    from services.failover.repository.practices import PracticeRecord
     from services.failover.repository.records import AuditRow
     from services.failover.repository.switchovers import Switchover
     from shared.breaker import CircuitBreaker
@@ -77,6 +79,7 @@ def plan_body(plan: PlanRecord | None) -> PlanBody | None:
         reason=plan.reason,
         state=plan.state.value,
         asked_by=plan.asked_by,
+        aborted_by=plan.aborted_by,
         begun_at=plan.begun_at,
         ended_at=plan.ended_at,
         detail=plan.detail,
@@ -140,6 +143,35 @@ def switchover_body(it: Switchover | None) -> SwitchoverBody | None:
         reason=it.reason,
         scheduled_at=it.scheduled_at,
         until=it.until,
+    )
+
+
+def practice_body(it: PracticeRecord | None) -> PracticeBody | None:
+    """A practice run with what was done in it."""
+    if it is None:
+        return None
+    run = it.run
+    return PracticeBody.model_validate(
+        {
+            "id": it.practice_id,
+            "mode": it.mode,
+            "owner": run.owner,
+            "reason": run.reason,
+            "scheduled_for": it.scheduled_for,
+            "asked_at": it.asked_at,
+            "state": run.phase.value,
+            "home": run.home.value if run.home is not None else None,
+            "begun_at": it.begun_at,
+            "stay_s": run.stay.total_seconds(),
+            "back_at": run.back_at,
+            "until": run.until,
+            "ended_at": it.ended_at,
+            "outcome": run.outcome.value if run.outcome is not None else None,
+            "detail": run.detail,
+            "out": plan_body(it.out),
+            "back": plan_body(it.back),
+            "steps": it.steps,
+        }
     )
 
 

@@ -15,6 +15,7 @@ from services.failover import endpoints
 from services.failover.building import build
 from services.failover.control.controller import forever, is_overdue
 from services.failover.control.housekeeping import keep_house
+from services.failover.control.schedule import coming, scheduled
 from shared.breaker import Registry
 from shared.breaker.exposition import BreakerCollector, log_transition
 from shared.db.engine import create_engine
@@ -115,11 +116,13 @@ async def _running(built: Built, settings: FailoverSettings) -> AsyncIterator[No
         name="cycles",
     )
     looking = asyncio.create_task(_looked_before(built), name="preflight")
+    schedule = scheduled(settings)
     tidying = asyncio.create_task(
         keep_house(built.parts.engine, now=built.parts.now, sleep=asyncio.sleep), name="house"
     )
     try:
-        yield
+        with coming(schedule, built.parts):
+            yield
     finally:
         await _ended(looking)
         await _ended(tidying)

@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from services.failover import cron
 from services.failover.acting.executor import Executor, Timing
 from services.failover.acting.lease import Lease
 from services.failover.acting.verification import BmpConfirmation, from_peers
 from services.failover.cloud import Cloud, connected
 from services.failover.control.controller import Controller
+from services.failover.control.practising import Rules
 from services.failover.control.standing import Standing
 from services.failover.control.watching import Smoothing, Watch
 from services.failover.inputs.bmp import PeersObserver, PrefixObserver
 from services.failover.inputs.probes import Probe
 from services.failover.parts import Parts
+from services.failover.policy import windows
 from services.failover.policy.model import Role, Site, StepKind
 from services.failover.repository.journal import PostgresJournal
 from services.failover.repository.lease_store import PostgresLeases
@@ -100,6 +103,7 @@ def build(
         leadership=lease,
         limits=settings.limits,
         reach=standing.unread,
+        practice=practice_rules(settings),
     )
     return Built(
         lease,
@@ -111,6 +115,7 @@ def build(
             breakers=breakers,
             preflight=cloud.preflight,
             now=now,
+            practice_seconds=settings.failover_practice_seconds,
         ),
     )
 
@@ -150,6 +155,15 @@ def timing(settings: FailoverSettings) -> Timing:
         deadlines={kind: confirm if kind in _CONFIRMING else step for kind in StepKind},
         poll=min(_POLL_SECONDS, step / 20),
         plan=3 * step + 2 * confirm,
+    )
+
+
+def practice_rules(settings: FailoverSettings) -> Rules:
+    """When there is no practice run."""
+    return Rules(
+        leg=timedelta(seconds=timing(settings).plan),
+        blocked=windows.parsed(settings.failover_practice_blocked),
+        zone=cron.zone(settings.failover_practice_timezone),
     )
 
 

@@ -37,6 +37,9 @@ CONVERGENCE = Histogram(
     "From the first request to the moment that BMP showed the move",
     buckets=(1, 2, 5, 10, 20, 30, 60, 120, 180, 300, 600),
 )
+PRACTICES = Counter(
+    "bgpilot_failover_practices_total", "Practice runs that ended", ["mode", "outcome"]
+)
 LEADER = Gauge("bgpilot_failover_leader", "1 while this process is the one that acts")
 OVERRIDE_SECONDS = Gauge("bgpilot_failover_override_seconds", "How long the override still stands")
 PAUSE_SECONDS = Gauge("bgpilot_failover_pause_seconds", "How long it is still paused")

@@ -33,6 +33,8 @@ class Parts:
     preflight: Callable[[], Awaitable[list[Finding]]]
     """Asks the providers what will matter, and changes nothing."""
     now: Callable[[], datetime]
+    practice_seconds: float = 1_800.0
+    """How long a practice run stays at the other site."""
 
     @property
     def last(self) -> Cycle:

@@ -21,13 +21,16 @@ from services.failover.announcing_settings import AnnouncingSettings
 from services.failover.policy.decide import Limits
 from services.failover.policy.model import Site
 from services.failover.together import (
+    a_cron,
     a_prefix,
     a_region,
+    a_zone,
     an_address,
     an_origin,
     broken,
     comma_addresses,
     comma_probes,
+    comma_windows,
     not_yet,
     some_text,
 )
@@ -126,6 +129,17 @@ class FailoverSettings(AnnouncingSettings, DatabaseSettings, LogSettings):
     failover_confirm_seconds: Seconds = 180.0
     """How long BMP may take to show it."""
     failover_lease_seconds: Seconds = 90.0
+    # ---- practice runs
+    failover_practice_cron: Annotated[str, AfterValidator(a_cron)] = ""
+    """When they come, as in a crontab; empty: never."""
+    failover_practice_timezone: Annotated[str, AfterValidator(a_zone)] = "UTC"
+    """Of that, and of the times below."""
+    failover_practice_mode: Literal["dry", "real"] = "dry"
+    """Of those that come by themselves: whether the traffic moves."""
+    failover_practice_seconds: Seconds = 1_800.0
+    """How long the traffic stays at the other site."""
+    failover_practice_blocked: Annotated[str, AfterValidator(comma_windows)] = ""
+    """When there is none."""
     # ---- the service itself
     failover_http_host: str = "127.0.0.1"
     failover_http_port: int = Field(default=8083, ge=0, le=65535)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from services.failover import cron
+from services.failover.policy import windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -90,6 +94,23 @@ def comma_probes(value: str) -> str:
                 f"{each!r} cannot be probed: write http://HOST/PATH or tcp://HOST:PORT"
             )
     return ",".join(_listed(value))
+
+
+def a_cron(value: str) -> str:
+    """A schedule as in a crontab, or nothing."""
+    if value.strip():
+        cron.parsed(value, UTC)
+    return " ".join(value.split())
+
+
+def a_zone(value: str) -> str:
+    """The name of a time zone."""
+    return str(cron.zone(value.strip()))
+
+
+def comma_windows(value: str) -> str:
+    """Days, and times of the week, with commas, or nothing."""
+    return ",".join(map(str, windows.parsed(value)))
 
 
 def broken(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -201,27 +222,6 @@ _RULES = (
         ),
         "both sites have the router {0} in {2}: write the remote site's",
     ),
-    _Rule(
-        ("remote_gcp_region", "local_gcp_region"),
-        lambda remote, local: remote != local,
-        "it is LOCAL_GCP_REGION too, and its backends would be those of both sites: write the "
-        "remote site's",
-    ),
-    _Rule(
-        ("cloudflare_api_token", "cloudflare_api_token_file"),
-        _one_token,
-        "set it, or CLOUDFLARE_API_TOKEN_FILE, and not both",
-    ),
-    _Rule(
-        ("cloudflare_api_token_file",), _is_file, "there is no file {0}: write where the token is"
-    ),
-    _Rule(
-        ("google_application_credentials",),
-        _is_file,
-        "there is no file {0}: write where the service account's key is",
-    ),
-    _Rule(
-        ("failover_remote_peers", "failover_local_peers"),
     *(
         _Rule(
             (f"{site}_bgp_{what}", f"failover_{site}_announcer"),
@@ -243,6 +243,27 @@ _RULES = (
         "{0} is FAILOVER_LOCAL_EXABGP_PIPE too, and one ExaBGP cannot announce for both sites: "
         "write the remote site's",
     ),
+    _Rule(
+        ("remote_gcp_region", "local_gcp_region"),
+        lambda remote, local: remote != local,
+        "it is LOCAL_GCP_REGION too, and its backends would be those of both sites: write the "
+        "remote site's",
+    ),
+    _Rule(
+        ("cloudflare_api_token", "cloudflare_api_token_file"),
+        _one_token,
+        "set it, or CLOUDFLARE_API_TOKEN_FILE, and not both",
+    ),
+    _Rule(
+        ("cloudflare_api_token_file",), _is_file, "there is no file {0}: write where the token is"
+    ),
+    _Rule(
+        ("google_application_credentials",),
+        _is_file,
+        "there is no file {0}: write where the service account's key is",
+    ),
+    _Rule(
+        ("failover_remote_peers", "failover_local_peers"),
         lambda remote, local: not set(remote.split(",")) & set(local.split(",")),
         "{0} and FAILOVER_LOCAL_PEERS ({1}) have peers in common: write the remote site's alone",
     ),

@@ -10,6 +10,7 @@ from shared.contracts.envelope import Timestamp
 
 SiteName = Literal["local", "remote"]
 ModeName = Literal["local", "remote", "hold"]
+PracticeMode = Literal["dry", "real"]
 HealthName = Literal["healthy", "unhealthy", "unknown"]
 
 RuleName = Literal["one_group_preferred", "target_is_well", "selector_matches", "routes_touched"]
@@ -72,6 +73,25 @@ class SwitchoverCommand(WithReason):
     within_s: float = Field(default=600.0, gt=0, le=86_400)
     """It expires where it could not be begun so many seconds after its time."""
     lifted_rules: list[RuleName] = Field(default_factory=list, max_length=10)
+
+
+class AbortCommand(WithReason):
+    """Stops the plan that is under way at its next step, and takes it back."""
+
+    pause_s: float | None = Field(default=None, ge=0, le=_MOST_SECONDS)
+    """For so long nothing is done by itself afterwards; null: for an hour, if nobody had asked for
+    the plan, since it would soon be begun again; else not at all."""
+
+
+class PracticeCommand(WithReason):
+    """A practice run: to the other site and back."""
+
+    mode: PracticeMode = "dry"
+    """`dry`: it is only asked what would come of it. `real`: the traffic moves."""
+    stay_s: float | None = Field(default=None, gt=0, le=86_400)
+    """How long the traffic stays there; null: FAILOVER_PRACTICE_SECONDS."""
+    within_s: float = Field(default=600.0, gt=0, le=86_400)
+    """It expires where it could not be begun within so many seconds."""
 
 
 class ForceCommand(Timed):
@@ -165,6 +185,8 @@ class PlanBody(_Body):
     state: str
     asked_by: str | None
     """Null: nobody asked for it."""
+    aborted_by: str | None
+    """Who wants it to be stopped; null: nobody."""
     begun_at: Timestamp
     ended_at: Timestamp | None
     detail: str | None
@@ -202,6 +224,35 @@ class SwitchoverBody(_Body):
     reason: str
     scheduled_at: Timestamp
     until: Timestamp
+
+
+class PracticeBody(_Body):
+    """A practice run."""
+
+    id: int
+    mode: PracticeMode
+    owner: str
+    reason: str
+    scheduled_for: Timestamp | None
+    """When the schedule had it; null: somebody asked for it."""
+    asked_at: Timestamp
+    state: Literal["pending", "out", "stay", "back", "ended"]
+    home: SiteName | None
+    """Where the traffic was, and is to be again; null: it has not begun."""
+    begun_at: Timestamp | None
+    stay_s: float
+    back_at: Timestamp | None
+    """When the traffic is to go back."""
+    until: Timestamp
+    """Not begun any more afterwards; once begun, not under way any more."""
+    ended_at: Timestamp | None
+    outcome: Literal["succeeded", "failed", "interrupted", "refused", "expired"] | None
+    """Before its end: what it will be, whatever else comes of it."""
+    detail: str
+    out: PlanBody | None
+    back: PlanBody | None
+    steps: list[PreviewBody] | None
+    """Of a dry one: each step, with its requests and what the provider says to them."""
 
 
 class LeaseBody(_Body):
@@ -242,6 +293,7 @@ class StatusBody(_Body):
     plan_in_flight: PlanBody | None
     last_plan: PlanBody | None
     switchover: SwitchoverBody | None
+    practice: PracticeBody | None
     override: OverrideBody | None
     pause: PauseBody | None
     lease: LeaseBody | None
@@ -320,4 +372,6 @@ class PreviewBody(_Body):
 
 
 StepBody.model_rebuild()
+PracticeBody.model_rebuild()
+StatusBody.model_rebuild()
 CommandBody.model_rebuild()

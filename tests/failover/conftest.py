@@ -1,4 +1,4 @@
-"""A database with the schema."""
+"""A database with the schema, and the service on it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pydantic import SecretStr
 
 from shared.db.engine import create_engine
 from shared.db.migrate import migrate
+from tests.failover.running import running
+from tests.failover.world import World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from tests.failover.running import Service
 
 
 @pytest.fixture
@@ -24,3 +28,10 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(url, application="test")
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def service(engine: AsyncEngine) -> AsyncIterator[Service]:
+    """The service, in a world of its own."""
+    async with running(World(), engine) as service:
+        yield service

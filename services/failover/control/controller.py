@@ -14,6 +14,7 @@ import structlog
 
 from services.failover import metrics
 from services.failover.acting.journal import PlanInFlightError, PlanState, StoppedError
+from services.failover.control import practising
 from services.failover.policy.decide import Mode, Situation, decide, serving
 from services.failover.repository import decisions, orders, plans, switchovers
 
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
     from services.failover.policy.decide import Decision, Limits, Override, Pause
     from services.failover.policy.model import Posture
     from services.failover.policy.rules import Reach
+    from services.failover.repository.practices import PracticeRecord
     from services.failover.repository.switchovers import Switchover
 
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
+
+ASKED = ("override", "practice")
+"""The rules by which somebody wanted what is done."""
 
 
 class Providers(Protocol):
@@ -67,6 +72,8 @@ class Told:
     """The one that is due, which stands in the situation as an override."""
     is_running: bool
     """Whether the journal has a plan under way."""
+    practice: PracticeRecord | None = None
+    """The run that is under way, which stands in the situation as an override."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,7 @@ class Controller:
         leadership: Leadership,
         limits: Limits,
         reach: Reach,
+        practice: practising.Rules,
     ) -> None:
         """`reach` stands until the routes have been read for the first time."""
         self.last: Cycle | None = None
@@ -104,6 +112,7 @@ class Controller:
         self._leadership = leadership
         self._posture: Posture | None = None
         self._reach = reach
+        self.practice = practice
         self._generation: int | None = None
         self._led = 0
         self._acting: asyncio.Task[None] | None = None
@@ -130,10 +139,11 @@ class Controller:
                     cycles=self._led,
                 ),
             )
+            told = await self._practised(conn, told)
             decision = decide(told.situation, self.limits)
             number = await self._recorded(conn, told.situation, decision)
             if self._generation is not None:
-                await self._follow_up(conn, told.switchover, decision)
+                await self._follow_up(conn, told, decision, number)
         self.last = Cycle(told.situation, decision, number)
         self._say(decision)
         self._act(told, decision, number)
@@ -154,6 +164,17 @@ class Controller:
         if self._acting is not None and not self._acting.done():
             self._acting.cancel()
             await asyncio.wait([self._acting])
+
+    async def now(self, conn: AsyncConnection) -> Situation:
+        """That of the last cycle with what the database has now, as whoever acts would see it.
+
+        Only after the first cycle.
+        """
+        assert self.last is not None  # noqa: S101 - callers ask `Parts.last` first
+        seen = self.last.situation
+        watched = seen.cycles if seen.is_leader else self.limits.warm_up_cycles
+        bare = replace(seen, is_leader=True, plan_in_flight=self.is_acting, cycles=watched)
+        return (await self._told(conn, bare)).situation
 
     # ---- what is known
 
@@ -186,6 +207,16 @@ class Controller:
         metrics.PLAN_ALARM.set(float(alarm is not None))
         return Told(situation, switchover, is_running=running is not None)
 
+    async def _practised(self, conn: AsyncConnection, told: Told) -> Told:
+        """With the practice run that is under way, unless somebody's word stands."""
+        if self._generation is None:
+            return told
+        record = await practising.turned(conn, told.situation, self.limits, self.practice)
+        if record is None or record.run.order is None or told.situation.override is not None:
+            return told
+        situation = replace(told.situation, override=record.run.order)
+        return replace(told, situation=situation, practice=record)
+
     # ---- what follows
 
     async def _recorded(
@@ -203,9 +234,12 @@ class Controller:
         )
 
     async def _follow_up(
-        self, conn: AsyncConnection, switchover: Switchover | None, decision: Decision
+        self, conn: AsyncConnection, told: Told, decision: Decision, number: int | None
     ) -> None:
-        """Ends a switchover that there is nothing to do for."""
+        """Ends a switchover that there is nothing to do for; notes how a practice run goes on."""
+        if told.practice is not None:
+            await practising.followed(conn, told.practice, decision, number)
+        switchover = told.switchover
         if switchover is not None and decision.plan is None:
             if decision.rule == "override":
                 await switchovers.end(conn, switchover.switchover_id, "done", decision.sentence)
@@ -234,7 +268,7 @@ class Controller:
     def _act(self, told: Told, decision: Decision, number: int | None) -> None:
         if self._generation is None or self.is_acting:
             return
-        override = told.situation.override if decision.rule == "override" else None
+        override = told.situation.override if decision.rule in ASKED else None
         work: Coroutine[Any, Any, PlanRecord | None]
         if decision.plan is not None:
             work = self._executor.carry_out(

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from services.failover import answers
 from services.failover.acting.actuator import ActionError
+from services.failover.acting.exchanges import redacted
 from services.failover.policy.decide import decide
 from shared.contracts.failover import CommandBody, PreviewBody
 
 if TYPE_CHECKING:
     from services.failover.parts import Parts
-    from services.failover.policy.decide import Override
+    from services.failover.policy.decide import Decision, Override
     from services.failover.policy.model import Step
 
 
@@ -22,14 +23,19 @@ async def rehearsed(parts: Parts, action: str, order: Override) -> CommandBody:
     # Which replica is asked makes no difference to what would be done.
     situation = replace(cycle.situation, override=order, is_leader=True)
     decision = decide(situation, parts.controller.limits)
-    steps = decision.plan.steps if decision.plan is not None else ()
     return CommandBody(
         action=action,
         dry_run=True,
         sentence=decision.sentence,
         before=cycle.decision.sentence,
-        steps=[await _preview(parts, step) for step in steps],
+        steps=await previews(parts, decision),
     )
+
+
+async def previews(parts: Parts, decision: Decision) -> list[PreviewBody]:
+    """Each step of its plan, with its requests and what the provider says to them."""
+    steps = decision.plan.steps if decision.plan is not None else ()
+    return [await _preview(parts, step) for step in steps]
 
 
 async def _preview(parts: Parts, step: Step) -> PreviewBody:
@@ -44,7 +50,8 @@ async def _preview(parts: Parts, step: Step) -> PreviewBody:
         body.requests = answers.request_bodies(rehearsal.requests)
         if rehearsal.asked is not None:
             (body.asked,) = answers.request_bodies([rehearsal.asked])
-        body.said = rehearsal.said
+            body.asked.body = redacted(body.asked.body)
+        body.said = redacted(rehearsal.said)
     except ActionError as error:
         body.error = str(error)
     return body

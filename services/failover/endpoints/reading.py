@@ -15,6 +15,7 @@ from services.failover.repository import (
     leases,
     orders,
     plans,
+    practices,
     records,
     switchovers,
 )
@@ -65,6 +66,7 @@ async def show_status(request: Request) -> Envelope[StatusBody]:
             plan_in_flight=answers.plan_body(await plans.running(conn)),
             last_plan=answers.plan_body(latest[0] if latest else None),
             switchover=answers.switchover_body(await switchovers.pending(conn)),
+            practice=answers.practice_body(await practices.under_way(conn)),
             override=answers.override_body(await orders.override(conn)),
             pause=answers.pause_body(await orders.pause(conn)),
             lease=answers.lease_body(lease, it.leadership.generation),
@@ -79,7 +81,7 @@ async def list_decisions(
 ) -> Envelope[list[DecisionBody]]:
     """A decision is kept where it is another one than the last, and where it led to a plan."""
     started = time.perf_counter()
-    before = _number(cursor)
+    before = number(cursor)
     async with parts(request).engine.connect() as conn:
         found = await decisions.latest(conn, limit, before=before)
         data = [await _with_plan(conn, one) for one in found]
@@ -117,7 +119,7 @@ async def list_audit(
     """Who, why, before and after."""
     started = time.perf_counter()
     async with parts(request).engine.connect() as conn:
-        found = await records.audit(conn, limit, before=_number(cursor))
+        found = await records.audit(conn, limit, before=number(cursor))
     following = str(found[-1].audit_id) if len(found) == limit else None
     return Envelope(
         data=[answers.audit_body(one) for one in found], meta=_meta(started, len(found), following)
@@ -131,7 +133,8 @@ async def _with_plan(conn: AsyncConnection, record: DecisionRecord) -> DecisionB
     return answers.decision_body(record, plan)
 
 
-def _number(cursor: str | None) -> int | None:
+def number(cursor: str | None) -> int | None:
+    """Of the row that a page ended with. 422 where it is none."""
     if cursor is None:
         return None
     if not cursor.isdecimal() or len(cursor) > 18:
