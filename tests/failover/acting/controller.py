@@ -6,7 +6,8 @@ the tests. Each rule is checked in words of its own, not in those of the policy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -20,16 +21,18 @@ from services.failover.policy.decide import (
     Situation,
     decide,
 )
-from services.failover.policy.model import Health, Inputs, Role, Site, Verdict
+from services.failover.policy.model import Health, Inputs, Role, Site, StepKind, Verdict
 from services.failover.policy.rules import Reach
 from services.failover.repository.values import from_json, to_json
-from tests.failover.acting.world import Crash, Fault, World, run
+from tests.failover.acting.world import LATE_SECONDS, WORSE, Crash, Fault, World, run
 
 if TYPE_CHECKING:
     from services.failover.acting.journal import PlanRecord
-    from services.failover.policy.model import Plan, StepKind
+    from services.failover.policy.model import Plan
 
-REACH = Reach(routes=2, expected_routes=2, max_routes=10)
+QUIET = Reach(routes=2, expected_routes=2, max_routes=10)
+ASKED = ("override", "practice")
+_WITHDRAW = StepKind.WITHDRAW
 
 
 @dataclass
@@ -41,12 +44,14 @@ class Controller:
     cycles: int = 0
     override: Override | None = None
     pause: Pause | None = None
+    reach: Reach = QUIET
     acknowledged: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
     before: dict[Site, bool] = field(default_factory=dict)
     """What was announced when the plan under way began."""
     was_touched: bool = False
     """Whether somebody else changed something since then."""
+    rules: Counter[str] = field(default_factory=Counter)
     decided: list[tuple[Situation, Decision]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -74,7 +79,7 @@ class Controller:
         self.well(Health.UNKNOWN)
 
     def wait(self, seconds: float) -> None:
-        self.world.clock.seconds += seconds
+        self.world.clock.go_on(seconds)
 
     def break_next(self, kind: StepKind, fault: Fault) -> None:
         self.world.faults[kind].append(fault)
@@ -85,11 +90,31 @@ class Controller:
     def lose(self, points: int) -> None:
         self.world.points.lose_after = points
 
+    def abort(self, points: int) -> None:
+        self.world.points.abort_after = points
+
+    def go_away(self, site: Site | None) -> None:
+        """What announces at a site does not answer any more; None: it does again."""
+        self.world.is_away_for = site
+
+    def match(self, routes: int, expected: int | None) -> None:
+        """So many routes of Cloudflare's are ours."""
+        self.reach = replace(QUIET, routes=routes, expected_routes=expected)
+
+    def tie(self) -> None:
+        """Somebody else gives all routes the same priority."""
+        self.world.priority = dict.fromkeys(Site, WORSE)
+        self.was_touched = True
+
     def have_bmp(self, how: Literal["deaf", "gone", "there"]) -> None:
         self.world.is_bmp_deaf, self.world.is_bmp_gone = how == "deaf", how == "gone"
 
-    def order(self, mode: Mode, seconds: float) -> None:
-        self.override = Override(mode, "ada", "she knows why", self._in(seconds))
+    def order(
+        self, mode: Mode, seconds: float, lifted: str | None = None, is_practice: bool = False
+    ) -> None:
+        rules = frozenset() if lifted is None else frozenset({lifted})
+        until = self._in(seconds)
+        self.override = Override(mode, "ada", "she knows why", until, rules, is_practice)
 
     def pause_for(self, seconds: float) -> None:
         self.pause = Pause("bob", "works", self._in(seconds))
@@ -104,6 +129,8 @@ class Controller:
         self.acknowledged |= set(self.world.journal.plans)
 
     def touch(self, site: Site, is_announced: bool) -> None:
+        """By somebody else, after whatever is still being done."""
+        self.world.late.clear()
         self.world.announce(site, is_announced)
         self.was_touched = True
 
@@ -120,6 +147,7 @@ class Controller:
         situation = self._situation()
         decision = decide(situation, self.limits)
         self.decided.append((situation, decision))
+        self.rules[decision.rule] += 1
         was_announced = True in self.world.advertised.values()
         try:
             self._act(situation, decision)
@@ -138,9 +166,10 @@ class Controller:
         """Nothing fails any more: what is under way comes to its end."""
         for faults in self.world.faults.values():
             faults.clear()
-        self.world.unreadable = 0
+        self.world.unreadable, self.world.is_away_for = 0, None
         self.world.is_bmp_deaf = self.world.is_bmp_gone = False
-        self.world.points.crash_after = self.world.points.lose_after = None
+        self.world.points.clear()
+        self.wait(LATE_SECONDS)
         self.world.seen = dict(self.world.advertised)
         self.cycle()
         assert not self._running()
@@ -159,7 +188,7 @@ class Controller:
             self._may_begin(situation, decision, decision.plan)
             self.before, self.was_touched = dict(self.world.advertised), False
             known = set(self.world.journal.plans)
-            is_asked = decision.rule == "override"
+            is_asked = decision.rule in ASKED
             try:
                 ended = run(executor.carry_out(decision.plan, asked_by="ada" if is_asked else None))
             finally:
@@ -175,22 +204,30 @@ class Controller:
     def _may_begin(self, situation: Situation, decision: Decision, plan: Plan) -> None:
         now = self.world.clock.now()
         assert not self._running()
-        if decision.rule == "override":
+        lifted = self.override.lifted_rules if decision.rule == "override" and self.override else ()
+        is_right = self.reach.routes == (self.reach.expected_routes or self.reach.routes or None)
+        assert is_right or "selector_matches" in lifted
+        assert self.reach.routes <= self.reach.max_routes or "routes_touched" in lifted
+        ill = {role for role in Role if self._health(plan.target, role) is Health.UNHEALTHY}
+        assert not ill or "target_is_well" in lifted
+        if decision.rule in ASKED:
             assert self.override is not None
             assert self.override.until > now
+            assert self.override.mode.value == plan.target.value
             return
         assert self.pause is None or self.pause.until <= now
         assert self.override is None or self.override.until <= now
         assert self.cycles >= self.limits.warm_up_cycles
-        target = [self.verdicts[plan.target, role].health for role in Role]
-        assert target == [Health.HEALTHY, Health.HEALTHY]
+        assert {self._health(plan.target, role) for role in Role} == {Health.HEALTHY}
         left = [self.verdicts[plan.target.other, role] for role in Role]
         if decision.rule == "failover":
-            ill = [one for one in left if one.health is Health.UNHEALTHY]
-            assert any(now - (one.since or now) >= self.limits.hold_down for one in ill)
+            since = [one.since or now for one in left if one.health is Health.UNHEALTHY]
+            assert any(now - at >= self.limits.hold_down for at in since)
         else:
             assert (decision.rule, plan.target) == ("failback", Site.LOCAL)
             assert self.limits.failback == "auto"
+            well = [self.verdicts[plan.target, role].since or now for role in Role]
+            assert all(now - at >= self.limits.failback_hold_down for at in well)
         recent = [at for at in situation.flips if now - at < self.limits.flip_window]
         assert len(recent) < self.limits.max_flips
         assert all(now - at >= self.limits.min_interval for at in recent)
@@ -208,8 +245,10 @@ class Controller:
             assert self.world.preferred is plan.target
         elif plan.state is PlanState.UNDONE:
             assert announced == self.before
-        else:
-            assert all(announced[site] for site in Site if self.before[site])
+        elif not all(announced[site] for site in Site if self.before[site]):
+            # What it could not see was done after all.
+            assert announced[plan.target]
+            assert [one for one in plan.forward if one.request_id][-1].step.kind is _WITHDRAW
 
     def _situation(self) -> Situation:
         now = self.world.clock.now()
@@ -220,8 +259,8 @@ class Controller:
         )
         return Situation(
             inputs=inputs,
-            posture=None if self.world.unreadable else self.world.posture(),
-            reach=REACH,
+            posture=None if self._is_unread() else self.world.posture(),
+            reach=self.reach,
             is_leader=True,
             plan_in_flight=bool(self._running()),
             cycles=self.cycles,
@@ -234,6 +273,12 @@ class Controller:
         spared = self.acknowledged | self.asked
         plans = self.world.journal.plans
         return tuple(one.begun_at for key, one in plans.items() if key not in spared)
+
+    def _is_unread(self) -> bool:
+        return bool(self.world.unreadable) or self.world.is_away_for is not None
+
+    def _health(self, site: Site, role: Role) -> Health:
+        return self.verdicts[site, role].health
 
     def _running(self) -> list[PlanRecord]:
         plans = self.world.journal.plans.values()

@@ -57,6 +57,11 @@ class Fault(Enum):
     REFUSED = "it refuses"
     UNREADABLE = "it cannot be read the next few times"
     BUSY = "it has too much to do, and takes no change now"
+    LATE = "no answer comes, and it happens a while later"
+
+
+LATE_SECONDS = 20.0
+"""A provider that took a change is done with it within the time that a step has."""
 
 
 class Clock:
@@ -64,6 +69,11 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.has_passed: Callable[[], None] = lambda: None
+
+    def go_on(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.has_passed()
 
     def __call__(self) -> float:
         return self.seconds
@@ -72,28 +82,36 @@ class Clock:
         return START + timedelta(seconds=self.seconds)
 
     async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
+        self.go_on(seconds)
 
 
 class Points:
-    """Where it may crash, or lose its lease: so many points from now on it does."""
+    """Where it may crash, lose its lease or be told to stop: so many points from now on it does."""
 
     def __init__(self) -> None:
         self.crash_after: int | None = None
         self.lose_after: int | None = None
+        self.abort_after: int | None = None
         self.leader = 0
+        self.abort: Callable[[], None] = lambda: None
 
     def here(self) -> None:
-        if self.lose_after is not None:
-            self.lose_after -= 1
-            if self.lose_after < 0:
-                self.lose_after = None
-                self.leader += 1
-        if self.crash_after is not None:
-            self.crash_after -= 1
-            if self.crash_after < 0:
-                self.crash_after = None
-                raise Crash
+        if self._is_it("lose_after"):
+            self.leader += 1
+        if self._is_it("abort_after"):
+            self.abort()
+        if self._is_it("crash_after"):
+            raise Crash
+
+    def clear(self) -> None:
+        self.crash_after = self.lose_after = self.abort_after = None
+
+    def _is_it(self, name: str) -> bool:
+        left: int | None = getattr(self, name)
+        if left is None:
+            return False
+        setattr(self, name, left - 1 if left else None)
+        return not left
 
     def around(self, inner: Any) -> Any:
         """The same object, with a point before and after each of its calls."""
@@ -137,11 +155,15 @@ class World:
     """The network does not do what the providers say."""
     is_bmp_gone: bool = False
     sent: dict[str, Step] = field(default_factory=dict)
+    late: dict[str, tuple[float, Step]] = field(default_factory=dict)
+    """By request id what the provider has taken, and when it is done."""
     ids: itertools.count[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.seen = dict(self.advertised)
         self.journal = MemoryJournal(self.clock.now)
+        self.clock.has_passed = self._do_late
+        self.points.abort = self._abort
 
     def journal_of(self, leader: int) -> MemoryJournal:
         """The same journal, for one that leads as long as no other does."""
@@ -158,6 +180,23 @@ class World:
 
     def posture(self) -> Posture:
         return Posture(self.clock.now(), dict(self.advertised), self.preferred)
+
+    def do(self, step: Step) -> None:
+        """A site's router does as it was told."""
+        if step.kind is StepKind.WITHDRAW:
+            assert self.advertised[step.site.other], "withdrawn everywhere"
+        self.announce(step.site, step.kind is StepKind.ADVERTISE)
+
+    def _do_late(self) -> None:
+        for request_id, (at, step) in list(self.late.items()):
+            if self.clock.seconds >= at:
+                del self.late[request_id]
+                self.do(step)
+
+    def _abort(self) -> None:
+        for plan in self.journal.plans.values():
+            if plan.ended_at is None:
+                self.journal.aborts[plan.plan_id] = "ada wants it to stop"
 
     def announce(self, site: Site, is_announced: bool) -> None:
         """Somebody, we or another, has the site's router announce or withdraw."""
@@ -193,8 +232,13 @@ class Provider:
     async def apply(self, step: Step, *, request_id: str) -> None:
         self._was_written_down_first(step, request_id)
         self._is_there(step)
+        if request_id in self._world.late:
+            raise OutcomeUnknownError("it is still being done")
         faults = self._world.faults[step.kind]
         fault = faults.popleft() if faults else None
+        if fault is Fault.LATE and step.kind is not StepKind.PREFER:
+            self._world.late[request_id] = self._world.clock.seconds + LATE_SECONDS, step
+            raise OutcomeUnknownError("no answer came")
         call = Call("a change", "PATCH", "https://example.com", writes=True)
         status = 403 if fault is Fault.REFUSED else 200
         record(Exchange("GCP", call, self._world.clock.now(), 0.0, status))
@@ -208,7 +252,7 @@ class Provider:
             self._world.unreadable = 3
         if fault is not Fault.YES_AND_NOTHING:
             self._change(step, by_half=fault is Fault.HALF)
-        if fault is Fault.TIMEOUT_AFTER:
+        if fault in (Fault.TIMEOUT_AFTER, Fault.LATE):
             raise OutcomeUnknownError("no answer came")
         if fault is Fault.HALF:
             raise ActionError("half of it was refused")
@@ -229,9 +273,7 @@ class Provider:
         if step.kind is StepKind.PREFER:
             world.priority |= {step.site: BETTER} if by_half else self._wanted(step.site)
         elif not by_half:
-            if step.kind is StepKind.WITHDRAW:
-                assert world.advertised[step.site.other], "withdrawn everywhere"
-            world.announce(step.site, step.kind is StepKind.ADVERTISE)
+            world.do(step)
 
     def _is_there(self, step: Step) -> None:
         if step.kind is not StepKind.PREFER and step.site is self._world.is_away_for:
