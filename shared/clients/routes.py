@@ -112,7 +112,10 @@ def _refusal(answer: httpx.Response) -> str:
     url = str(answer.request.url.copy_with(query=None))
     if answer.headers.get("content-type") != MEDIA_TYPE:
         return f"{url} answers with status {answer.status_code}: is that a gateway of bgpilot?"
-    problem = Problem.model_validate_json(answer.content)
+    try:
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError:
+        return f"{url} answers with status {answer.status_code}, and does not say why"
     better = [one.suggestion for one in problem.errors if one.suggestion]
     hint = f" (try {', '.join(better)})" if better and better[0] not in problem.detail else ""
     return problem.detail + hint

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from shared.breaker import Registry
 
 
+_NUL = b"\\u0000"
+
+
 class Provider(Protocol):
     """What differs between providers."""
 
@@ -208,16 +211,19 @@ def _parsed(response: httpx.Response) -> tuple[object, bool]:
     if not response.content:
         return {}, True
     try:
+        # No text of a database can have it in it, and no provider has a reason to.
+        if _NUL in response.content:
+            return "there is a NUL character in it", False
         return orjson.loads(response.content), True
     except orjson.JSONDecodeError:
-        return response.text, False
+        return response.text.replace("\0", " "), False
 
 
 def _retry_after(header: str | None, now: datetime) -> float | None:
     """Seconds (RFC 9110, section 10.2.3: a number, or a date); None: nothing usable is said."""
     if header is None:
         return None
-    if header.strip().isdigit():
+    if header.strip().isdecimal():
         return float(header)
     try:
         date = parsedate_to_datetime(header)

@@ -28,6 +28,9 @@ LOOK_SECONDS = 20.0
 """One look in so long is let through even when little is left: the reserve bears that, and without
 it nobody would know how the routes stand when it is time to act."""
 
+_IS_SOON = re.compile(r"\d{1,5}")
+"""A time that it can mean, in seconds: it never blocks for days."""
+
 
 class Purpose(Enum):
     """What a request is for."""
@@ -121,7 +124,7 @@ class Budget:
         now = self._clock()
         if status == 429:
             retry_after = headers.get("retry-after", "")
-            seconds = float(retry_after) if retry_after.isdecimal() else BLOCK_SECONDS
+            seconds = float(retry_after) if _IS_SOON.fullmatch(retry_after) else BLOCK_SECONDS
             self._blocked_until = now + seconds
             metrics.BLOCKS.inc()
         policies = {name: found.get("q") for name, found in _items(headers, "ratelimit-policy")}
@@ -165,7 +168,7 @@ def _hold_back(reason: str, what: str, sentence: str, seconds: float) -> None:
 def _items(headers: Mapping[str, str], name: str) -> Iterator[tuple[str, dict[str, int]]]:
     """The members of `"default";r=50;t=30, "burst";r=9;t=5`: names and whole-number parameters."""
     for member in re.finditer(r'"([^"]*)"([^,]*)', headers.get(name, "")):
-        pairs = re.findall(r";\s*(\w+)=(\d+)", member[2])
+        pairs = re.findall(r";\s*(\w+)=(\d{1,9})\b", member[2])
         yield member[1], {key: int(value) for key, value in pairs}
 
 

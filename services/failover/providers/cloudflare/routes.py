@@ -90,7 +90,7 @@ def parse(row: object) -> Route:
             "prefix": str(prefix),
             "nexthop": str(nexthop),
             "priority": int(priority),
-        } if identifier and priority >= 0 and _is_network(prefix):
+        } if identifier and _is_priority(priority) and _is_network(prefix) and _texts(fields):
             return Route(
                 row=fields,
                 id=identifier,
@@ -114,6 +114,15 @@ def parse_list(result: object) -> list[Route]:
     if len({route.id for route in routes}) != len(routes):
         raise ActionError("Cloudflare's list has two routes of one id: read it again")
     return routes
+
+
+def _is_priority(value: int) -> bool:
+    return value >= 0 and not isinstance(value, bool)
+
+
+def _texts(fields: Mapping[str, object]) -> bool:
+    """Whether what is text where it is there at all is text, or null."""
+    return all(isinstance(fields.get(name), str | None) for name in ("description", "modified_on"))
 
 
 def _is_network(prefix: str) -> bool:

@@ -171,11 +171,17 @@ def metadata_server(client: httpx.AsyncClient, now: Now, *, host: str = METADATA
         try:
             answer = orjson.loads(response.content)
             lasts = timedelta(seconds=int(answer["expires_in"]))
-            return Token(answer["access_token"], now() + lasts)
-        except (ValueError, KeyError, TypeError):
+            return Token(_printable(answer["access_token"]), now() + lasts)
+        except (ValueError, KeyError, TypeError, OverflowError):
             raise TokenError(f"what the metadata server at {host} gives is no token") from None
 
     return fetch
+
+
+def _printable(token: object) -> str:
+    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        raise ValueError("a token is printable text")
+    return token
 
 
 def other_kind(info: Mapping[str, Any], transport: httpx.BaseTransport | None = None) -> Fetch:

@@ -12,11 +12,14 @@ from urllib.parse import quote, urlencode
 
 from services.failover.acting.exchanges import Call
 from services.failover.providers.faults import CallError, CallUnknownError, Fault
+from services.failover.providers.gcp import shapes
+from services.failover.providers.shapes import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.failover.providers.calling import Caller
+    from services.failover.providers.shapes import Fields
 
 BASE = "https://compute.googleapis.com/compute/v1"
 GLOBAL = "global"
@@ -65,7 +68,8 @@ class Compute:
         page = ""
         for _ in range(_MAX_PAGES):
             url = self._url(path, {"pageToken": page} if page else {})
-            answer = await self._do(region, Call(f"backendServices.list in {region}", "GET", url))
+            call = Call(f"backendServices.list in {region}", "GET", url)
+            answer = await self._do(region, call, shapes.SERVICES)
             items += answer.get("items", [])
             if warning := answer.get("warning"):
                 missing.append(str(warning.get("code", "a warning without a code")))
@@ -81,23 +85,21 @@ class Compute:
         place = GLOBAL if region == GLOBAL else f"regions/{region}"
         url = self._url(f"projects/{project}/{place}/backendServices/{quote(service)}/getHealth")
         what = f"backendServices.getHealth of {service}"
-        return await self._do(region, Call(what, "POST", url, {"group": group}))
+        return await self._do(region, Call(what, "POST", url, {"group": group}), shapes.HEALTH)
 
     # ---- routers
 
     async def router(self, name: RouterName) -> Resource:
         """routers.get."""
         call = Call(f"routers.get of {name.router}", "GET", self._router_url(name))
-        return await self._do(name.region, call)
+        return await self._do(name.region, call, shapes.ROUTER)
 
     async def router_status(self, name: RouterName) -> Resource:
         """The `result` of routers.getRouterStatus."""
         url = self._router_url(name, "/getRouterStatus")
         what = f"routers.getRouterStatus of {name.router}"
-        answer = await self._do(name.region, Call(what, "GET", url))
-        result = answer.get("result")
-        if not isinstance(result, dict):
-            raise CallError("GCP", what, Fault.NONSENSE, "the answer has no result")
+        answer = await self._do(name.region, Call(what, "GET", url), shapes.STATUS)
+        result: Resource = answer["result"]
         return result
 
     def patching(self, name: RouterName, body: Resource, request_id: str) -> Call:
@@ -107,7 +109,8 @@ class Compute:
 
     async def patch(self, name: RouterName, body: Resource, request_id: str) -> Resource:
         """Sends it. The operation that it gives is accepted, and not yet done."""
-        return await self._do(name.region, self.patching(name, body, request_id))
+        call = self.patching(name, body, request_id)
+        return await self._do(name.region, call, shapes.OPERATION)
 
     def previewing(self, name: RouterName, router: Resource) -> Call:
         """routers.preview as it would be sent."""
@@ -117,16 +120,15 @@ class Compute:
     async def preview(self, name: RouterName, router: Resource) -> Resource:
         """The router as it would be, by GCP's own word; nothing is changed."""
         call = self.previewing(name, router)
-        resource = (await self._do(name.region, call)).get("resource")
-        if not isinstance(resource, dict):
-            raise CallError("GCP", call.what, Fault.NONSENSE, "the answer has no resource")
+        answer = await self._do(name.region, call, shapes.PREVIEW)
+        resource: Resource = answer["resource"]
         return resource
 
     async def operation(self, name: RouterName, operation: str) -> Resource:
         """regionOperations.get."""
         path = f"projects/{name.project}/regions/{name.region}/operations/{quote(operation)}"
         call = Call(f"regionOperations.get of {operation}", "GET", self._url(path))
-        return await self._do(name.region, call)
+        return await self._do(name.region, call, shapes.OPERATION)
 
     # ----
 
@@ -137,9 +139,10 @@ class Compute:
     def _url(self, path: str, query: dict[str, str] | None = None) -> str:
         return f"{self._base}/{path}" + (f"?{urlencode(query)}" if query else "")
 
-    async def _do(self, region: str, call: Call) -> Resource:
+    async def _do(self, region: str, call: Call, shape: Fields) -> Resource:
         answer = await self._caller(region)(call)
-        if not isinstance(answer, dict):
-            kind = CallUnknownError if call.writes else CallError
-            raise kind("GCP", call.what, Fault.NONSENSE, "the answer is no object")
-        return answer
+        wrong = misfit(answer, shape)
+        if wrong is None and isinstance(answer, dict):
+            return answer
+        kind = CallUnknownError if call.writes else CallError
+        raise kind("GCP", call.what, Fault.NONSENSE, f"the answer makes no sense: {wrong}")

@@ -15,6 +15,7 @@ from services.failover.acting.exchanges import Call
 from services.failover.policy.model import Health, Site
 from services.failover.providers.findings import Finding
 from services.failover.providers.gcp.advertising import MAX_RANGES, announced, seen
+from services.failover.providers.shapes import Fields, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -120,7 +121,10 @@ async def _permissions(caller: Caller, base: str, project: str) -> list[Finding]
     except ActionError as error:
         # The service may be switched off in a project where all else works.
         return [Finding(what, False, f"they could not be asked for: {error}")]
-    held = answer.get("permissions", []) if isinstance(answer, dict) else []
+    wrong = misfit(answer, Fields({"permissions": [str]}))
+    if wrong is not None or not isinstance(answer, dict):
+        return [Finding(what, False, f"they could not be asked for: {wrong}")]
+    held = answer.get("permissions", [])
     missing = [permission for permission in ROUTER_PERMISSIONS if permission not in held]
     if missing:
         return [Finding(what, True, f"missing: {', '.join(missing)}")]
