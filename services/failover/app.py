@@ -52,7 +52,12 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = create_engine(settings.database_url, application="bgpilot failover")
+        engine = create_engine(
+            settings.database_url,
+            application="bgpilot failover",
+            # A write of the journal keeps the lease's row from whoever wants to take it.
+            idle_seconds=settings.failover_lease_seconds,
+        )
         try:
             async with (
                 _client(settings, transport) as http,

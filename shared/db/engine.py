@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
@@ -52,9 +53,13 @@ def create_engine(
     application: str,
     pool_size: int = 5,
     statement_seconds: float = 30.0,
+    idle_seconds: float = 0.0,
     read_only_snapshots: bool = False,
 ) -> AsyncEngine:
     """An engine with bounded pool, connect and statement times. It connects on first use.
+
+    A transaction in which nothing happens for `idle_seconds` is ended by the database, so that a
+    process that froze, or whose machine is gone, holds its locks no longer; 0: it is not.
 
     With `read_only_snapshots` a transaction cannot write, and all its statements see the database
     as it was at the first.
@@ -65,6 +70,7 @@ def create_engine(
         "server_settings": {
             "application_name": application,
             "statement_timeout": str(int(statement_seconds * 1000)),
+            "idle_in_transaction_session_timeout": str(math.ceil(idle_seconds * 1000)),
             "jit": "off",
             "default_transaction_read_only": "on" if read_only_snapshots else "off",
             # What is asked for decides how it is found, and no plan fits all prefixes and ASes.

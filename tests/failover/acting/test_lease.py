@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
 
 from services.failover.acting.journal import LeaseLostError, PlanState
 from services.failover.acting.lease import Lease
@@ -243,6 +244,24 @@ async def test_nobody_takes_the_lease_while_a_write_under_it_is_not_committed(
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(taken.wait(), 0.6)
     assert await asyncio.wait_for(waiting, 5) == 2
+
+
+async def test_one_that_freezes_within_a_write_keeps_nobody_from_the_lease(
+    engine: AsyncEngine,
+) -> None:
+    frozen = create_engine(
+        SecretStr(engine.url.render_as_string(hide_password=False)),
+        application="frozen",
+        idle_seconds=0.2,
+    )
+    held = await PostgresLeases(frozen).take("one", 0.1)
+    async with frozen.connect() as conn:
+        await leases.fence(conn, held)
+        assert await PostgresLeases(engine).take("other", SECONDS) == 2
+        with pytest.raises(DBAPIError):
+            await conn.commit()
+        await conn.invalidate()
+    await frozen.dispose()
 
 
 class Controller:
