@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 GATEWAY = "http://127.0.0.1:8080"
+_LATER = re.compile(r'("scheduled_at": ")[^"]+')
 _BLOCK = re.compile(r"(?:^(?: {4}.*)?\n)+", re.MULTILINE)
 _COMMAND = re.compile(r"^\$ (curl (?:.*\\\n)*.*)\n?", re.MULTILINE)
 
@@ -34,9 +37,28 @@ class Example:
         """Whether its answer has no end: `curl -N` shows what comes as it comes."""
         return any(re.fullmatch("-[a-zA-Z]*N[a-zA-Z]*", each) for each in self.arguments(""))
 
+    @property
+    def is_command(self) -> bool:
+        """Whether it changes something: what comes after it may depend on it."""
+        return self.method != "GET"
+
+    @property
+    def method(self) -> str:
+        """Of its request."""
+        arguments = self.arguments("")
+        return arguments[arguments.index("-X") + 1] if "-X" in arguments else "GET"
+
+    @property
+    def path(self) -> str:
+        """Of its URL."""
+        (url,) = (each for each in self.arguments(GATEWAY) if each.startswith(GATEWAY))
+        return urlsplit(url).path
+
     def arguments(self, gateway: str) -> list[str]:
-        """What to run, against the gateway at this URL."""
-        return shlex.split(self.command.replace(GATEWAY, gateway))
+        """What to run, against the gateway at this URL; what is for later is in an hour."""
+        later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        command = _LATER.sub(rf"\g<1>{later}", self.command)
+        return shlex.split(command.replace(GATEWAY, gateway))
 
 
 def examples_in(document: Path) -> Iterator[Example]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.failover import endpoints as failover_endpoints
 from tests.docs.examples import GATEWAY, ROOT, Example, all_examples, examples_in
 from tests.docs.shapes import NotAnAnswerError, differences, read_shown
 from tests.whole import Whole, whole
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXAMPLES = all_examples()
+QUESTIONS = [each for each in EXAMPLES if not each.is_command]
+COMMANDS = [each for each in EXAMPLES if each.is_command]
+with_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +107,50 @@ def _faults_of_table(shown: str, real: str) -> list[str]:
     return short if columns == real_columns else [f"columns: {','.join(real_columns)}"]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-@pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_an_example_is_answered_as_shown(example: Example, stack: Whole) -> None:
+def check(example: Example, stack: Whole) -> None:
     assert GATEWAY in example.command
     answer = run(example, stack.gateway)
     assert faults(example.answer, answer) == [], f"{example}: {example.command}\n{answer[:3000]}"
+
+
+@with_curl
+@pytest.mark.parametrize("example", QUESTIONS, ids=str)
+def test_an_example_is_answered_as_shown(example: Example, stack: Whole) -> None:
+    check(example, stack)
+
+
+@with_curl
+@pytest.mark.parametrize(
+    "document", sorted({each.document for each in COMMANDS}), ids=lambda path: path.name
+)
+def test_the_commands_of_a_page_do_what_is_shown_one_after_the_other(
+    document: Path, postgres_dsn: str, tmp_path: Path
+) -> None:
+    with whole(postgres_dsn, tmp_path) as stack:
+        for example in COMMANDS:
+            if example.document == document:
+                check(example, stack)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    sorted(
+        {
+            (method, route.path_format)  # type: ignore[attr-defined]
+            for api in failover_endpoints.ALL
+            for route in api.routes
+            for method in getattr(route, "methods", ())
+        }
+    ),
+    ids=" ".join,
+)
+def test_every_endpoint_of_failover_is_one_line_of_the_page_of_the_api(
+    endpoint: tuple[str, str],
+) -> None:
+    method, path = endpoint
+    pattern = re.escape(path).replace(r"\{name\}", ".+")
+    shown = [each for each in EXAMPLES if each.document == ROOT / "docs" / "api.md"]
+    assert any(each.method == method and re.fullmatch(pattern, each.path) for each in shown)
 
 
 def test_the_page_of_the_api_and_the_readme_have_examples() -> None:
