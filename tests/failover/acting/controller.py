@@ -51,11 +51,13 @@ class Controller:
     """What was announced when the plan under way began."""
     was_touched: bool = False
     """Whether somebody else changed something since then."""
+    ended: dict[str, PlanRecord] = field(default_factory=dict)
     rules: Counter[str] = field(default_factory=Counter)
     decided: list[tuple[Situation, Decision]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         now = self.world.clock.now()
+        self.world.points.take_over = self._take_over
         self.verdicts = {
             (site, role): Verdict(Health.HEALTHY, now) for site in Site for role in Role
         }
@@ -143,6 +145,14 @@ class Controller:
 
     # ---- what it does
 
+    def _take_over(self) -> None:
+        """The next leader, at once: the one before is held up, and knows nothing of it yet."""
+        self.cycles = 0
+        if self._running():
+            resumed = run(self.world.executor().resume())
+            assert resumed is not None
+            self._check_end(resumed)
+
     def cycle(self) -> Decision:
         situation = self._situation()
         decision = decide(situation, self.limits)
@@ -160,6 +170,10 @@ class Controller:
             self.cycles += 1
         assert not was_announced or True in self.world.advertised.values()
         assert len(self._running()) <= 1
+        for key, plan in self.world.journal.plans.items():
+            if plan.state is not PlanState.RUNNING:
+                # Nobody who has lost the lease writes any more.
+                assert self.ended.setdefault(key, plan) == plan
         return decision
 
     def settle(self) -> Decision:
@@ -195,9 +209,12 @@ class Controller:
                 self.asked |= set(self.world.journal.plans) - known if is_asked else set()
             self._check_end(ended)
         elif situation.plan_in_flight:
+            leader = self.world.points.leader
             resumed = run(executor.resume())
-            assert resumed is not None
-            self._check_end(resumed)
+            if resumed is not None:
+                self._check_end(resumed)
+            else:
+                assert leader != self.world.points.leader  # who has ended it meanwhile
 
     # ---- what must hold
 

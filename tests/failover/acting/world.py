@@ -94,10 +94,13 @@ class Points:
         self.abort_after: int | None = None
         self.leader = 0
         self.abort: Callable[[], None] = lambda: None
+        self.take_over: Callable[[], None] = lambda: None
+        """What the next leader does before the one that lost its lease goes on."""
 
     def here(self) -> None:
         if self._is_it("lose_after"):
             self.leader += 1
+            self.take_over()
         if self._is_it("abort_after"):
             self.abort()
         if self._is_it("crash_after"):
@@ -155,6 +158,8 @@ class World:
     """The network does not do what the providers say."""
     is_bmp_gone: bool = False
     sent: dict[str, Step] = field(default_factory=dict)
+    id_of: dict[tuple[str, int], str] = field(default_factory=dict)
+    """By plan and step: a step is sent again with the same."""
     late: dict[str, tuple[float, Step]] = field(default_factory=dict)
     """By request id what the provider has taken, and when it is done."""
     ids: itertools.count[int] = field(default_factory=itertools.count)
@@ -225,6 +230,7 @@ class Provider:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._leader = world.points.leader
 
     async def preview(self, step: Step) -> list[Request]:
         return [Request("PATCH", f"https://example.com/{step.kind.value}", step.site.value)]
@@ -280,11 +286,19 @@ class Provider:
             raise Busy("nobody is there")
 
     def _was_written_down_first(self, step: Step, request_id: str) -> None:
-        (plan,) = (one for one in self._world.journal.plans.values() if one.ended_at is None)
-        (it,) = (one for one in plan.steps if one.request_id == request_id)
-        assert (it.step, it.state) == (step, StepState.BEGUN)
+        found = [
+            (plan, one)
+            for plan in self._world.journal.plans.values()
+            for one in plan.steps
+            if one.request_id == request_id
+        ]
+        ((plan, it),) = found
+        assert it.step == step
         assert it.requests
         assert self._world.sent.setdefault(request_id, step) == step
+        assert self._world.id_of.setdefault((plan.plan_id, it.ordinal), request_id) == request_id
+        if self._leader == self._world.points.leader:
+            assert (it.state, plan.ended_at) == (StepState.BEGUN, None)
 
     def _wanted(self, site: Site) -> dict[Site, int]:
         return {site: BETTER, site.other: WORSE}
