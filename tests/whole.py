@@ -46,6 +46,7 @@ class Whole:
 
     gateway: str
     routes: str
+    failover: str
 
 
 @contextlib.contextmanager
@@ -112,7 +113,9 @@ async def _running(dsn: str, *, demo: bool, settings: dict[str, Any]) -> AsyncIt
             )
         )
         await _watching(f"http://127.0.0.1:{moving}/readyz")
-        yield Whole(f"http://127.0.0.1:{public}", routes_http)
+        yield Whole(
+            f"http://127.0.0.1:{public}", routes_http, failover=f"http://127.0.0.1:{moving}"
+        )
 
 
 async def _watching(url: str) -> None:
