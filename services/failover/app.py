@@ -16,6 +16,7 @@ from services.failover.building import build
 from services.failover.control.controller import forever, is_overdue
 from services.failover.control.housekeeping import keep_house
 from services.failover.control.schedule import coming, scheduled
+from services.failover.telling import following, secrets_of
 from shared.breaker import Registry
 from shared.breaker.exposition import BreakerCollector, log_transition
 from shared.db.engine import create_engine
@@ -66,7 +67,11 @@ def create_app(
                 built = build(settings, engine=engine, http=http, routes=routes, breakers=breakers)
                 app.state.parts = built.parts
                 app.state.started = time.monotonic()
-                async with _running(built, settings):
+                labels = {"service": "failover", "owner": built.lease.owner}
+                async with (
+                    following(built.cloud_log, labels=labels, secrets=secrets_of(settings)),
+                    _running(built, settings),
+                ):
                     yield
         finally:
             await engine.dispose()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from services.failover.inputs.observer import Observer
+    from services.failover.providers.gcp.cloud_log import CloudLog
     from services.failover.settings import FailoverSettings
     from shared.breaker import Registry
 
@@ -49,6 +50,7 @@ class Built:
 
     lease: Lease
     parts: Parts
+    cloud_log: CloudLog | None
 
 
 def build(
@@ -117,6 +119,7 @@ def build(
             now=now,
             practice_seconds=settings.failover_practice_seconds,
         ),
+        cloud.log,
     )
 
 

@@ -23,6 +23,7 @@ from services.failover.providers.exabgp.words import Announcement
 from services.failover.providers.gcp import connect as gcp
 from services.failover.providers.gcp import preflight as gcp_preflight
 from services.failover.providers.gcp.auth import METADATA_HOST, from_file
+from services.failover.providers.gcp.cloud_log import CloudLog
 from services.failover.providers.gcp.cloud_router import CloudRouters, SiteRouter
 from services.failover.providers.gcp.compute import RouterName
 from services.failover.providers.gcp.observers import BackendsObserver, BgpObserver
@@ -58,6 +59,8 @@ class Cloud:
     sites: Mapping[Site, SiteRouter]
     """Those that have a Cloud Router."""
     selector: Selector
+    log: CloudLog | None
+    """Google Cloud Logging; None: it is not told anything."""
 
     @property
     def actuators(self) -> Mapping[StepKind, Actuator]:
@@ -80,6 +83,7 @@ class Cloud:
             ),
             *[await exabgp.check(observer) for observer in self.exabgp.values()],
             *await cloudflare_preflight.check(self.cloudflare, self.selector, _now),
+            *([await self.log.check()] if self.log is not None else []),
         ]
 
 
@@ -164,6 +168,7 @@ def connected(
         cloudflare=flare,
         sites=routers,
         selector=selector,
+        log=_log(settings, google),
     )
 
 
@@ -180,6 +185,18 @@ def _routers(settings: FailoverSettings) -> dict[Site, SiteRouter]:
         for site, (region, router) in named.items()
         if settings.announcers[site] == "gcp" and region is not None and router is not None
     }
+
+
+def _log(settings: FailoverSettings, google: gcp.Connection) -> CloudLog | None:
+    if not settings.enable_gcp_logging:
+        return None
+    return CloudLog(
+        google.logging(),
+        project=settings.gcp_project,
+        log_id=settings.failover_gcp_log_id,
+        most=settings.failover_gcp_log_queue,
+        origin=google.logging_origin,
+    )
 
 
 def _exabgps(settings: FailoverSettings, limits: Limits, breakers: Registry) -> dict[Site, ExaBgp]:

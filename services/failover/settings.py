@@ -31,7 +31,6 @@ from services.failover.together import (
     comma_addresses,
     comma_probes,
     comma_windows,
-    not_yet,
     some_text,
 )
 from shared.settings import DatabaseSettings, LogSettings
@@ -47,6 +46,7 @@ Origin = Annotated[str, AfterValidator(an_origin)]
 Addresses = Annotated[str, AfterValidator(comma_addresses)]
 Probes = Annotated[str, AfterValidator(comma_probes)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+LogId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,512}$")]
 Priority = Annotated[int, Field(ge=1, le=499_999)]
 
 
@@ -144,8 +144,11 @@ class FailoverSettings(AnnouncingSettings, DatabaseSettings, LogSettings):
     failover_http_host: str = "127.0.0.1"
     failover_http_port: int = Field(default=8083, ge=0, le=65535)
     failover_gateway_ips: str = "127.0.0.1,::1"
-    enable_gcp_logging: Annotated[bool, AfterValidator(not_yet)] = False
-    """A name of the past; this version says no to it rather than nothing."""
+    enable_gcp_logging: bool = False
+    """Whether Google Cloud Logging is told what is decided and done."""
+    failover_gcp_log_id: LogId = "bgpilot-failover"
+    failover_gcp_log_queue: int = Field(default=1_000, ge=200, le=100_000)
+    """Entries that wait at most to be sent."""
     log_file: Path | None = None
     log_max_bytes: int = Field(default=10_000_000, ge=1_000)
     log_backup_count: int = Field(default=5, ge=0, le=1_000)

@@ -70,16 +70,6 @@ def an_origin(value: str) -> str:
     return value
 
 
-def not_yet(value: bool) -> bool:
-    """Nothing but no."""
-    if value:
-        raise ValueError(
-            "this version does not write to Google Cloud Logging: write false, and let the agent "
-            "of the machine read the JSON lines of standard output"
-        )
-    return value
-
-
 def comma_addresses(value: str) -> str:
     """IP addresses with commas."""
     return ",".join(an_address(each) for each in _listed(some_text(value)))

@@ -100,7 +100,8 @@ def test_a_site_that_an_exabgp_announces_needs_no_cloud_router() -> None:
         ),
         ({"failover_local_probes": "ftp://x"}, "'ftp://x' cannot be probed"),
         ({"failover_gcp_url": "http://127.0.0.1:9/x"}, "without a path"),
-        ({"enable_gcp_logging": True}, "ENABLE_GCP_LOGGING: "),
+        ({"failover_gcp_log_id": "a/b"}, "FAILOVER_GCP_LOG_ID: "),
+        ({"failover_gcp_log_queue": 10}, "FAILOVER_GCP_LOG_QUEUE: "),
     ],
 )
 def test_a_fault_says_which_variable_and_what_to_write(

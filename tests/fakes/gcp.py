@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.fakes.cloud_logging import FakeCloudLogging
 from tests.fakes.gcp_state import Change, Hook, Refused, Resource, Session, State, merge
 from tests.fakes.trouble import Trouble, Troubled
 from tests.fakes.upstream import Upstream
@@ -61,6 +62,7 @@ class FakeGcp:
         self.per_minute: int | None = None
         """Requests that are taken in a minute; then all are 403 until the next."""
         self.page_size = 500
+        self.logging = FakeCloudLogging()
         self.unreachable = False
         """Whether lists are partial."""
         self._minute, self._in_minute = -1, 0
@@ -85,6 +87,7 @@ class FakeGcp:
             self._route(_ROUTER + "/getRouterStatus", self._router_status),
             self._route(_ROUTER + "/preview", self._preview, "POST"),
             self._route(_PROJECT + "/regions/{region}/operations/{name}", self._operation),
+            self.logging.route,
             Route("/control/announced", self._control_announced),
             Route("/control/health", self._control_health, methods=["PUT"]),
             Route("/control/session", self._control_session, methods=["PUT"]),

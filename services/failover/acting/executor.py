@@ -202,7 +202,10 @@ class Executor:
             state, detail, evidence = StepState.FAILED, str(failed), failed.evidence
             log.warning("step failed", step=outcome.named(it.step), reason=detail)
         self._check()
-        return await self._journal.finish(record.plan_id, it.ordinal, state, evidence, detail)
+        ended = await self._journal.finish(record.plan_id, it.ordinal, state, evidence, detail)
+        if state is StepState.DONE:
+            log.info("step done", plan=record.plan_id, step=outcome.named(it.step))
+        return ended
 
     async def _until_so(
         self, record: PlanRecord, it: StepRecord, *, is_late: bool
