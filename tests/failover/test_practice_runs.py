@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from apscheduler.triggers.cron import CronTrigger
+from sqlalchemy import text
 
 from services.failover import cron
+from services.failover.acting.journal import LeaseLostError
 from services.failover.control.schedule import Schedule, coming, scheduled
 from tests.failover.running import LOCAL_SERVES, REMOTE_SERVES, running
 from tests.failover.world import World
@@ -212,6 +214,19 @@ async def test_another_process_carries_it_on(engine: AsyncEngine) -> None:
     assert (run["outcome"], run["back"]["state"]) == ("succeeded", "done")
 
 
+async def test_who_lost_the_lease_does_not_carry_it_on(
+    service: Service, engine: AsyncEngine
+) -> None:
+    await service.asks("POST", "/practice", json=REAL | LONG)
+    async with engine.begin() as conn:
+        await conn.execute(text("UPDATE failover.lease SET generation = generation + 1"))
+    with pytest.raises(LeaseLostError):
+        await service.cycle()
+    (run,) = await service.asks("GET", "/practice")
+    assert run["state"] == "pending"
+    assert service.world.traffic() == LOCAL_SERVES
+
+
 # ---- by themselves
 
 EVERY_SECOND = CronTrigger(second="*", timezone=UTC)
@@ -264,7 +279,7 @@ def test_its_time_is_that_of_a_time_zone_and_the_same_for_all_who_ask() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("written", "why"),
     [
         ("0 3 * *", "five fields"),
         ("0 3 * * 1", "by their names"),
@@ -272,6 +287,6 @@ def test_its_time_is_that_of_a_time_zone_and_the_same_for_all_who_ask() -> None:
         ("0 3 * * someday", "is no schedule: "),
     ],
 )
-def test_what_is_no_schedule_is_refused_with_what_to_write(text: str, why: str) -> None:
+def test_what_is_no_schedule_is_refused_with_what_to_write(written: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        cron.parsed(text, UTC)
+        cron.parsed(written, UTC)

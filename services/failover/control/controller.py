@@ -211,7 +211,9 @@ class Controller:
         """With the practice run that is under way, unless somebody's word stands."""
         if self._generation is None:
             return told
-        record = await practising.turned(conn, told.situation, self.limits, self.practice)
+        record = await practising.turned(
+            conn, told.situation, self.limits, self.practice, generation=self._generation
+        )
         if record is None or record.run.order is None or told.situation.override is not None:
             return told
         situation = replace(told.situation, override=record.run.order)

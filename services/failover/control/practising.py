@@ -9,7 +9,7 @@ import structlog
 
 from services.failover import metrics
 from services.failover.policy.practice import Around, Outcome, Phase, turn
-from services.failover.repository import practices, records, switchovers
+from services.failover.repository import leases, practices, records, switchovers
 
 if TYPE_CHECKING:
     from datetime import timedelta, tzinfo
@@ -47,11 +47,15 @@ async def around(conn: AsyncConnection, rules: Rules) -> Around:
 
 
 async def turned(
-    conn: AsyncConnection, situation: Situation, limits: Limits, rules: Rules
+    conn: AsyncConnection, situation: Situation, limits: Limits, rules: Rules, *, generation: int
 ) -> PracticeRecord | None:
-    """The practice run that is under way after this cycle's look at it."""
+    """The practice run that is under way after this cycle's look at it.
+
+    LeaseLostError where the lease of this generation is another's by now.
+    """
     if await practices.under_way(conn) is None:
         return None
+    await leases.fence(conn, generation)
     await practices.lock(conn)
     record = await practices.under_way(conn)
     if record is None:
