@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.routers.harness import edges
-from tests.routers.harness.frr import BGPD
+from tests.routers.harness.installed import skip_without_routers
 from tests.routers.harness.lab import Lab
-from tests.routers.harness.process import SEARCH_PATH
 from tests.routers.harness.station import Station
 
 if TYPE_CHECKING:
@@ -22,23 +20,12 @@ if TYPE_CHECKING:
     from tests.routers.harness.gobgp import GobgpMonitored
 
 _LAB = pytest.StashKey[Lab]()
-_NEEDED = {  # what is run, and the Debian package that brings it
-    "setpriv": "util-linux",
-    str(BGPD): "frr",
-    "gobgpd": "gobgpd",
-    "gobgp": "gobgpd",
-    "exabgp": "exabgp",
-}
 
 
 @pytest.fixture(scope="session")
 def real_routers() -> None:
     """Skips the test where this machine lacks a router, naming the package to install."""
-    missing = sorted(
-        {package for name, package in _NEEDED.items() if not shutil.which(name, path=SEARCH_PATH)}
-    )
-    if missing:
-        pytest.skip(f"needs real routers: apt-get install {' '.join(missing)}")
+    skip_without_routers()
 
 
 @pytest.fixture

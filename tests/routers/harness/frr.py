@@ -130,6 +130,11 @@ class FrrBgpd:
             if path["peer"]["peerId"] == peer
         )
 
+    def sources(self, prefix: str) -> frozenset[str]:
+        """The peers that it has a route to this IPv4 prefix from, after its policy."""
+        routes = self._json("json", "ipv4_unicast").get("routes", {})
+        return frozenset(path["peerId"] for path in routes.get(prefix, []))
+
     def _command(self, directory: Path, config: Path) -> list[str]:
         return [
             str(BGPD),

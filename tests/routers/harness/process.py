@@ -67,6 +67,16 @@ class Daemon:
         _kill_group(process.pid)
 
     @property
+    def pid(self) -> int | None:
+        """None: it was not started, or was stopped."""
+        return self._process.pid if self._process is not None else None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends the process a signal, also one that it does not hear."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    @property
     def has_started(self) -> bool:
         return self._log_path.exists()
 

@@ -17,7 +17,8 @@ from tests.routers.harness.table import Route, Table, as_path_of_json, communiti
 from tests.routers.harness.waiting import NotYetError, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import signal
+    from collections.abc import Iterator, Mapping
 
 _ROOT = Path(__file__).resolve().parents[3]
 _MIGRATE_WITHIN_S = 60.0
@@ -27,7 +28,14 @@ _ANSWER_WITHIN_S = 10.0
 class Station:
     """The ingest and the routes service over one empty database."""
 
-    def __init__(self, directory: Path, bmp: tuple[str, int], database_url: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        bmp: tuple[str, int],
+        database_url: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`settings` are variables of the services beside those that they need to run at all."""
         address, bmp_port = bmp
         ingest, routes = free_port(address), free_port(address)
         self._directory = directory
@@ -37,14 +45,17 @@ class Station:
             "INGEST_BMP_PORT": str(bmp_port),
             "INGEST_HTTP_HOST": address,
             "INGEST_HTTP_PORT": str(ingest),
+            "ROUTES_INGEST_URLS": f"http://{address}:{ingest}",
             "ROUTES_HTTP_HOST": address,
             "ROUTES_HTTP_PORT": str(routes),
             "LOG_FORMAT": "console",
             "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path]),
+            **(settings or {}),
         }
         self._ingest = self._service("ingest")
         self._routes = self._service("routes")
-        self._api = httpx.Client(base_url=f"http://{address}:{routes}", timeout=_ANSWER_WITHIN_S)
+        self.routes_url = f"http://{address}:{routes}"
+        self._api = httpx.Client(base_url=self.routes_url, timeout=_ANSWER_WITHIN_S)
         self._ready = {
             self._ingest: f"http://{address}:{ingest}/readyz",
             self._routes: f"http://{address}:{routes}/readyz",
@@ -65,6 +76,10 @@ class Station:
         self._api.close()
         for daemon in reversed(self.daemons):
             daemon.stop()
+
+    def signal_routes(self, number: signal.Signals) -> None:
+        """The routes service hangs, or goes on."""
+        self._routes.signal(number)
 
     def stop_ingest(self) -> None:
         """The routers lose their station; what it stored stays."""

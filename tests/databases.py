@@ -1,0 +1,33 @@
+"""Databases of tests."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@contextlib.asynccontextmanager
+async def empty_database(dsn: str) -> AsyncIterator[str]:
+    """The URL of a new one on the server at `dsn`, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex}"
+    conn = await asyncpg.connect(dsn)
+    try:
+        await conn.execute(f"CREATE DATABASE {name}")
+        yield urlsplit(dsn)._replace(path=f"/{name}").geturl()
+        # Not WITH (FORCE): only a superuser may end an autovacuum worker with it, and the plain
+        # statement sends those away by itself, and waits for them.
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = $1 AND backend_type = 'client backend'",
+            name,
+        )
+        await conn.execute(f"DROP DATABASE {name}")
+    finally:
+        await conn.close()
