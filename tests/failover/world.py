@@ -98,6 +98,10 @@ class World:
         """Its backends fail."""
         self.gcp.state.set_health(gcp.group(gcp.PROJECT, region), ["UNHEALTHY", "UNHEALTHY"])
 
+    def mend_site(self, region: str) -> None:
+        """They are well again."""
+        self.gcp.state.set_health(gcp.group(gcp.PROJECT, region), ["HEALTHY", "HEALTHY"])
+
     def traffic(self) -> tuple[list[str], dict[str, float]]:
         """From where routers see the prefix, and where Cloudflare sends the traffic."""
         seen = sorted(peer for peer, route in self.seen.items() if route.state == "active")

@@ -19,7 +19,7 @@ from services.failover.policy.decide import Mode, Situation, decide, serving
 from services.failover.repository import decisions, orders, plans, switchovers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Coroutine
     from datetime import datetime
 
     from prometheus_client import Gauge
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
+
+_OF_OPERATORS = {"override", "practice", "paused"}
+"""Rules whose sentences say whose word it is, and count nothing."""
 
 ASKED = ("override", "practice")
 """The rules by which somebody wanted what is done."""
@@ -265,7 +268,8 @@ class Controller:
 
     def _heading(self, decision: Decision) -> object:
         """What makes a decision another one than the last; its sentence may count seconds."""
-        return (decision.state, decision.rule, decision.is_alarm, self._generation)
+        said = decision.sentence if decision.rule in _OF_OPERATORS else None
+        return (decision.state, decision.rule, said, decision.is_alarm, self._generation)
 
     def _act(self, told: Told, decision: Decision, number: int | None) -> None:
         if self._generation is None or self.is_acting:
@@ -337,33 +341,3 @@ def _held(override: Override, failed: str) -> Override:
         "POST /api/v1/failover/ack tries again)"
     )
     return replace(override, mode=Mode.HOLD, reason=reason)
-
-
-def is_overdue(last: datetime | None, now: datetime, interval: float) -> bool:
-    """Whether the cycles have stopped coming."""
-    return last is None or (now - last).total_seconds() > 3 * interval
-
-
-async def forever(
-    controller: Controller,
-    *,
-    interval: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], Awaitable[None]],
-) -> None:
-    """A cycle every `interval` seconds, whatever becomes of each."""
-    while True:
-        began = clock()
-        try:
-            async with asyncio.timeout(3 * interval):
-                await controller.cycle()
-        except Exception:
-            metrics.CYCLES.labels("failed").inc()
-            log.exception("cycle failed")
-        else:
-            metrics.CYCLES.labels("done").inc()
-            metrics.LAST_CYCLE.set_to_current_time()
-        controller.ended_at = clock()
-        took = controller.ended_at - began
-        metrics.CYCLE_SECONDS.observe(took)
-        await sleep(max(0.0, interval - took))
