@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from services.failover import endpoints
 from services.failover.building import build
-from services.failover.control.controller import forever, is_overdue
+from services.failover.control.forever import forever, is_overdue
 from services.failover.control.housekeeping import keep_house
 from services.failover.control.schedule import coming, scheduled
 from services.failover.telling import following, secrets_of

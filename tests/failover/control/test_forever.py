@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.failover.app import create_app
-from services.failover.control.controller import forever
+from services.failover.control.forever import forever
 from tests.failover.world import World
 
 if TYPE_CHECKING:
