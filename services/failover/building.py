@@ -17,6 +17,7 @@ from services.failover.acting.lease import Lease
 from services.failover.acting.verification import BmpConfirmation, from_peers
 from services.failover.cloud import Cloud, connected
 from services.failover.control.controller import Controller
+from services.failover.control.drift import DriftWatch
 from services.failover.control.practising import Rules
 from services.failover.control.standing import Standing
 from services.failover.control.watching import Smoothing, Watch
@@ -25,6 +26,7 @@ from services.failover.inputs.probes import Probe
 from services.failover.parts import Parts
 from services.failover.policy import windows
 from services.failover.policy.model import Role, Site, StepKind
+from services.failover.repository import acts
 from services.failover.repository.journal import PostgresJournal
 from services.failover.repository.lease_store import PostgresLeases
 from shared.clients.routes import RoutesClient
@@ -92,6 +94,11 @@ def build(
         new_id=lambda: str(uuid.uuid4()),
         may_go_on=lease.is_held,
     )
+
+    async def acted(site: Site, since: datetime) -> bool:
+        async with engine.connect() as conn:
+            return await acts.acted(conn, site, since)
+
     controller = Controller(
         watch=Watch(
             list(observers(settings, cloud, client)),
@@ -99,7 +106,7 @@ def build(
             seconds=settings.failover_observer_seconds,
             now=now,
         ),
-        providers=standing,
+        providers=DriftWatch(standing, cloud.announcers, acted),
         engine=engine,
         executor=executor,
         leadership=lease,

@@ -21,6 +21,11 @@ ADVERTISED = Gauge(
     ["site"],
 )
 PREFERRED = Gauge("bgpilot_failover_preferred", "1 for the site whose tunnels win", ["site"])
+DRIFTS = Counter(
+    "bgpilot_failover_drifts_total",
+    "Changes of what a site announces that were none of ours",
+    ["site"],
+)
 CYCLES = Counter("bgpilot_failover_cycles_total", "Cycles", ["result"])
 CYCLE_SECONDS = Histogram("bgpilot_failover_cycle_seconds", "How long a cycle without a plan took")
 LAST_CYCLE = Gauge(

@@ -294,3 +294,16 @@ async def test_a_second_process_watches_and_does_nothing(
             await asyncio.sleep(0.01)
         assert app.state.parts.controller.last.decision.rule == "not_leader"
     assert service.world.traffic() == LOCAL_SERVES
+
+
+async def test_a_change_that_is_none_of_ours_is_told_with_who_made_it(service: Service) -> None:
+    nothing = {"bgp": {"advertisedIpRanges": []}}
+    service.world.gcp.state.patch(gcp.LOCAL, nothing, "", "terraform@demo.iam")
+    await service.world.gcp.state.settle()
+    await service.cycle()
+    posture = (await service.asks("GET", ""))["posture"]
+    assert posture["advertised"]["local"] is False
+    assert (
+        "the local site no longer announces the prefix, changed by terraform@demo.iam (patch "
+        "operation-1 at "
+    ) in posture["detail"]

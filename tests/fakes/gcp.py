@@ -45,6 +45,7 @@ _NEEDS = {
     "patch": "compute.routers.update",
     "preview": "compute.routers.get",
     "operation": "compute.regionOperations.get",
+    "operations": "compute.regionOperations.list",
 }
 
 
@@ -87,6 +88,7 @@ class FakeGcp:
             self._route(_ROUTER + "/getRouterStatus", self._router_status),
             self._route(_ROUTER + "/preview", self._preview, "POST"),
             self._route(_PROJECT + "/regions/{region}/operations/{name}", self._operation),
+            self._route(_PROJECT + "/regions/{region}/operations", self._operations),
             self.logging.route,
             Route("/control/announced", self._control_announced),
             Route("/control/health", self._control_health, methods=["PUT"]),
@@ -195,6 +197,14 @@ class FakeGcp:
         if name not in self.state.operations:
             raise Refused(404, "notFound", f"The resource 'operations/{name}' was not found")
         return self.state.operations[name].as_resource()
+
+    async def _operations(self, request: Request) -> Resource:
+        if request.query_params["orderBy"] != "creationTimestamp desc":
+            raise Refused(400, "invalid", "Invalid value for field 'orderBy'")
+        place = (request.path_params["project"], request.path_params["region"])
+        found = [one for one in self.state.operations.values() if one.key[:2] == place]
+        items = [one.as_resource() for one in reversed(found)]
+        return {"items": items[: int(request.query_params["maxResults"])]} if items else {}
 
     # ---- beside it
 

@@ -11,12 +11,15 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Resource: TypeAlias = dict[str, Any]
+USER = "bgpilot@demo.iam.gserviceaccount.com"
+"""Who makes the changes, unless a test says so."""
 Key: TypeAlias = tuple[str, str, str]
 """Project, region and router."""
 
@@ -80,6 +83,8 @@ class Operation:
     patch: Resource
     ends: float
     outcome: Outcome
+    user: str
+    began: datetime
     done: bool = False
 
     def as_resource(self) -> Resource:
@@ -88,6 +93,12 @@ class Operation:
             "name": self.name,
             "clientOperationId": self.request_id,
             "operationType": "patch",
+            "targetLink": (
+                f"https://www.googleapis.com/compute/v1/projects/{self.key[0]}/regions/"
+                f"{self.key[1]}/routers/{self.key[2]}"
+            ),
+            "user": self.user,
+            "insertTime": self.began.isoformat(),
             "status": "DONE" if self.done else "RUNNING",
             "progress": 100 if self.done else 0,
             "region": self.key[1],
@@ -119,6 +130,7 @@ class State:
     def __init__(self, clock: Callable[[], float], hook: Hook | None = None) -> None:
         self.clock = clock
         self.hook = hook
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.operation_seconds = 0.0
         self.outcomes: deque[Outcome] = deque()
         """Of the operations to come; the whole effect where there is none."""
@@ -198,7 +210,7 @@ class State:
             raise Refused(404, "notFound", f"The resource 'routers/{key[2]}' was not found")
         return self.routers[key]
 
-    def patch(self, key: Key, body: Resource, request_id: str) -> Operation:
+    def patch(self, key: Key, body: Resource, request_id: str, user: str = USER) -> Operation:
         """Accepts a change, or the same once more."""
         for operation in self.operations.values():
             if request_id and operation.request_id == request_id:
@@ -211,7 +223,14 @@ class State:
         outcome = self.outcomes.popleft() if self.outcomes else Outcome()
         ends = self.clock() + self.operation_seconds
         self.operations[name] = Operation(
-            name, request_id or str(uuid.uuid4()), key, copy.deepcopy(body), ends, outcome
+            name,
+            request_id or str(uuid.uuid4()),
+            key,
+            copy.deepcopy(body),
+            ends,
+            outcome,
+            user,
+            self.now(),
         )
         return self.operations[name]
 

@@ -10,6 +10,7 @@ from services.failover.acting.actuator import Actuator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from services.failover.acting.actuator import Done, NotDone, Rehearsal, Request
     from services.failover.policy.model import Site, Step
@@ -33,6 +34,10 @@ class Announcer(Actuator, Protocol):
         """Its sites, as they are told now."""
         ...
 
+    async def who_changed(self, site: Site, since: datetime) -> str:
+        """By whom what a site announces was changed last: the end of a sentence, never an error."""
+        ...
+
 
 class Announcers:
     """The `Announcer` of all sites, each of which has its own."""
@@ -50,6 +55,10 @@ class Announcers:
             "; ".join(one.detail for one in found if one.detail),
             {site.value: told[part].facts[site.value] for site, part in self._of.items()},
         )
+
+    async def who_changed(self, site: Site, since: datetime) -> str:
+        """See `Announcer`."""
+        return await self._of[site].who_changed(site, since)
 
     async def preview(self, step: Step) -> list[Request]:
         """See `Actuator`."""

@@ -15,6 +15,7 @@ from services.failover.providers.exabgp.words import SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from services.failover.policy.model import Site, Step
     from services.failover.providers.exabgp.client import ExaBgp
@@ -77,6 +78,10 @@ class ExaBgpAnnouncer:
             return Announcing({self._site: None}, str(error), {self._site.value: facts})
         known = {"pipe": self._pipe, **_facts(standing)}
         return Announcing({self._site: bool(standing.holding)}, "", {self._site.value: known})
+
+    async def who_changed(self, site: Site, since: datetime) -> str:  # noqa: ARG002 - an Announcer's
+        """See `Announcer`."""
+        return "by whom is not known: ExaBGP was told so by somebody else, or was restarted"
 
     @property
     def _pipe(self) -> str:

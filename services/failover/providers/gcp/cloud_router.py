@@ -33,10 +33,12 @@ from services.failover.providers.gcp.advertising import (
     seen,
     told,
 )
+from services.failover.providers.gcp.attribution import last_change
 from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
 
     from services.failover.policy.model import Site
     from services.failover.providers.gcp.compute import Compute, Resource, RouterName
@@ -171,6 +173,10 @@ class CloudRouters:
         return Announcing(
             advertised, detail, {s.value: r[2] for s, r in zip(sites, read, strict=True)}
         )
+
+    async def who_changed(self, site: Site, since: datetime) -> str:
+        """See `Announcer`."""
+        return await last_change(self._compute, self._sites[site].name, since)
 
     async def _told(self, site: Site) -> tuple[bool | None, str, Mapping[str, object]]:
         name, prefix = self._sites[site].name, self._sites[site].prefix

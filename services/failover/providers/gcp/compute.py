@@ -130,6 +130,16 @@ class Compute:
         call = Call(f"regionOperations.get of {operation}", "GET", self._url(path))
         return await self._do(name.region, call, shapes.OPERATION)
 
+    async def operations(self, name: RouterName) -> list[Resource]:
+        """regionOperations.list: those on a router, of the last 500 in its region."""
+        path = f"projects/{name.project}/regions/{name.region}/operations"
+        query = {"orderBy": "creationTimestamp desc", "maxResults": "500"}
+        call = Call(f"regionOperations.list of {name.router}", "GET", self._url(path, query))
+        answer = await self._do(name.region, call, shapes.OPERATIONS)
+        # The host in a link is GCP's to choose.
+        end = f"/projects/{name.project}/regions/{name.region}/routers/{name.router}"
+        return [one for one in answer.get("items", []) if str(one.get("targetLink")).endswith(end)]
+
     # ----
 
     def _router_url(self, name: RouterName, rest: str = "") -> str:
