@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 import httpx
 from pydantic import SecretStr, ValidationError
 
+from services.failover import cron
 from services.failover.cloud import connected
 from services.failover.policy.model import Site
 from services.failover.settings import FailoverSettings
@@ -87,6 +89,8 @@ def summary(settings: FailoverSettings) -> Iterator[str]:
         f"priority {settings.cloudflare_primary_priority} to the site that is preferred, "
         f"{settings.cloudflare_secondary_priority} to the other"
     )
+    if settings.failover_practice_cron:
+        yield _practice(settings)
     if not settings.failover_withdraw:
         yield "the old site stays announced: only the preference moves"
 
@@ -113,10 +117,25 @@ def told(status: StatusBody) -> Iterator[str]:
             yield f"{site} {kind}: {found.health}"
             for one in found.readings:
                 yield f"  {one.observer} {one.health}, {one.age_s:.0f} s ago: {one.detail}"
+    if status.practice is not None:
+        yield f"practice run by {status.practice.owner} ({status.practice.state})"
     if status.plan_in_flight is not None:
         yield f"under way: {status.plan_in_flight.reason}"
         for step in status.plan_in_flight.steps:
             yield f"  {step.kind} {step.site}: {step.state}"
+
+
+def _practice(settings: FailoverSettings) -> str:
+    zone = cron.zone(settings.failover_practice_timezone)
+    trigger = cron.parsed(settings.failover_practice_cron, zone)
+    following = trigger.get_next_fire_time(None, datetime.now(zone))
+    blocked = settings.failover_practice_blocked
+    return (
+        f"practice runs ({settings.failover_practice_mode}, for "
+        f"{settings.failover_practice_seconds:g} s) at {settings.failover_practice_cron!r}"
+        + (f", but not at {blocked}" if blocked else "")
+        + f"; the next at {following}"
+    )
 
 
 def _passed(findings: list[Finding]) -> bool:

@@ -52,6 +52,21 @@ def test_what_settings_come_to_is_said_without_secrets() -> None:
     assert "a-token" not in done.output
 
 
+def test_practice_runs_are_told_with_the_next_one() -> None:
+    done = run(
+        "check-config",
+        failover_practice_cron="0 3 1 1 *",
+        failover_practice_timezone="Europe/Berlin",
+        failover_practice_blocked="2026-12-24",
+    )
+    expected = (
+        "practice runs (dry, for 1800 s) at '0 3 1 1 *', but not at 2026-12-24; the next at 2"
+    )
+    assert expected in done.output
+    assert "-01-01 03:00:00+01:00" in done.output
+    assert "practice runs" not in run("check-config").output
+
+
 def test_a_preflight_names_what_cannot_be_reached() -> None:
     done = run(
         "check-config",
