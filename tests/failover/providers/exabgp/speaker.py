@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HEADER = "Peer            AS        up/down state       |     #sent     #recvd"
@@ -28,6 +28,7 @@ class Speaker:
         """What is said to the next commands in place of the answer; None: the answer."""
         self.late: list[str] = []
         """What is said before the next answer: left over from somebody else."""
+        self.hook: Callable[[str, bool], None] = lambda prefix, is_announced: None
         os.mkfifo(f"{self.path}.in")
         os.mkfifo(f"{self.path}.out")
         self._rest = b""
@@ -77,9 +78,11 @@ class Speaker:
                 return [*told, "done"]
             case ["announce", "route", prefix, *_]:
                 self.routes.add(prefix)
+                self.hook(prefix, True)
                 return ["done"]
             case ["withdraw", "route", prefix, *_]:
                 self.routes.discard(prefix)
+                self.hook(prefix, False)
                 return ["done"]
             case _:
                 return ["error"]
