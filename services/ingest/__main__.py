@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from services.ingest.app import create_app, end_process
@@ -29,6 +30,7 @@ def main() -> None:
     """Runs until SIGINT or SIGTERM."""
     settings = load(IngestSettings)
     log.configure("ingest", settings, report=PEER_EVENTS)
+    os.nice(settings.ingest_nice)  # workers inherit it
     make, abort = _alone(settings) if settings.ingest_workers == 1 else _with_workers(settings)
     serve(
         create_app(make),

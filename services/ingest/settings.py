@@ -47,6 +47,8 @@ class IngestSettings(DatabaseSettings, LogSettings):
     """How long the database may be away before routers are sent away until it is back."""
     ingest_workers: int = Field(default=1, ge=1, le=64)
     """Processes that share the BMP port."""
+    ingest_nice: int = Field(default=5, ge=0, le=19)
+    """How far the processor prefers others: somebody waits for an answer, and routers can."""
     # ---- how long what they said is kept
     route_retention: Annotated[Age, NoDecode, BeforeValidator(age)] = age("5y")
     """Routes: their history, their churn, and those that are gone."""

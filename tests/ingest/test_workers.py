@@ -62,6 +62,13 @@ async def fetch(url: str, query: str) -> Any:
         await conn.close()
 
 
+async def test_workers_let_other_processes_go_first(database_url: str) -> None:
+    async with workers(database_url, INGEST_NICE="7") as (service, _):
+        parent = psutil.Process(service.process.pid)
+        ours = psutil.Process().nice()
+        assert [one.nice() for one in (parent, *parent.children())] == [min(ours + 7, 19)] * 3
+
+
 async def test_two_workers_share_a_port_and_both_receive(database_url: str) -> None:
     async with workers(database_url) as (service, port), connected(port, ROUTERS):
         stats = await until_stats(service, connections=40, committed_routes=40, pending_routes=0)
