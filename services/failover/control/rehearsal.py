@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ async def rehearsed(parts: Parts, action: str, order: Override) -> CommandBody:
 async def previews(parts: Parts, decision: Decision) -> list[PreviewBody]:
     """Each step of its plan, with its requests and what the provider says to them."""
     steps = decision.plan.steps if decision.plan is not None else ()
-    return [await _preview(parts, step) for step in steps]
+    return list(await asyncio.gather(*(_preview(parts, step) for step in steps)))
 
 
 async def _preview(parts: Parts, step: Step) -> PreviewBody:

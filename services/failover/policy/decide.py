@@ -165,6 +165,12 @@ class _Deciding:
         if override.mode is Mode.HOLD:
             return self.hold(rule, f"{said}: {override.reason}")
         target = Site(override.mode.value)
+        if override.is_practice and self.usable[target] is Health.UNKNOWN:
+            return self.alarm(
+                rule,
+                f"{said}, but nothing certain is known of the {target.value} site: everything "
+                "stays",
+            )
         if settled(posture, withdraws=self.limits.withdraws) is target:
             return self.hold(rule, f"{said}, and so it is: {override.reason}")
         return self.go(posture, target, rule, f"{said}: {override.reason}")

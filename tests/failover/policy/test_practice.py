@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -34,6 +34,9 @@ from tests.failover.policy.situations import (
     inputs,
     posture,
 )
+
+if TYPE_CHECKING:
+    from services.failover.policy.model import Site
 
 LATER = NOW + timedelta(minutes=10)
 STAY = timedelta(minutes=30)
@@ -181,6 +184,22 @@ def test_it_comes_back_at_once_where_the_other_site_is_not_well(ill: Any) -> Non
 
 def test_not_to_know_is_no_reason_to_move() -> None:
     assert turned(AWAY, posture=posture(REMOTE), inputs=inputs(remote=UNKNOWN)) == AWAY
+
+
+@pytest.mark.parametrize("run", [OUT, AWAY, BACK])
+@pytest.mark.parametrize("where", [LOCAL, REMOTE])
+def test_it_neither_goes_nor_stays_quietly_where_nothing_is_known(
+    run: Practice, where: Site
+) -> None:
+    assert run.order is not None
+    blind = {"inputs": inputs(**{run.order.mode.value: UNKNOWN})}
+    situation = replace(QUIET, **blind, posture=posture(where), override=run.order)
+    decision = decide(situation, LIMITS)
+    assert (decision.rule, decision.plan, decision.violations) == ("practice", None, ())
+    assert decision.is_alarm
+    assert decision.sentence.endswith(
+        f"nothing certain is known of the {run.order.mode.value} site: everything stays"
+    )
 
 
 def test_it_comes_back_when_somebody_ends_it() -> None:
