@@ -17,7 +17,7 @@ RuleName = Literal["one_group_preferred", "target_is_well", "selector_matches", 
 """Safety rules that may be lifted."""
 
 _MOST_SECONDS = 30 * 86_400
-_NO_NUL = r"^[^\x00]*$"
+NO_NUL = r"^[^\x00]*$"
 """PostgreSQL has no text with that character."""
 
 
@@ -36,9 +36,9 @@ class _Command(_Body):
 class WithReason(_Command):
     """A command that needs no more than a reason."""
 
-    reason: str = Field(min_length=1, max_length=1000, pattern=_NO_NUL)
+    reason: str = Field(min_length=1, max_length=1000, pattern=NO_NUL)
     """Why; it is in the audit and in the history."""
-    owner: str = Field(default="", max_length=100, pattern=_NO_NUL)
+    owner: str = Field(default="", max_length=100, pattern=NO_NUL)
     """Who says so, by their own word; the address that it comes from is noted besides."""
 
 

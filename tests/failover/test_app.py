@@ -122,7 +122,7 @@ async def test_a_switchover_moves_what_a_plan_left_announced_at_both(service: Se
     service.world.gcp.state.outcomes += [Outcome(), Outcome(error=("QUOTA", "too much"))]
     await service.cycle()
     assert service.world.traffic() == ([EAST, WEST], {"10.0.1.1": 1.0})
-    await service.asks("DELETE", "/override")
+    await service.asks("DELETE", "/override?reason=over")
     assert await service.cycle() == "not_at_rest"
     await service.asks("POST", "/switchover", json=MOVE | {"from": "remote", "to": "local"})
     assert await service.cycle() == "override"
@@ -160,7 +160,7 @@ async def test_a_switchover_for_later_waits_and_can_be_cancelled(service: Servic
     await service.asks("POST", "/switchover", json=later)
     assert await service.cycle() == "all_well"
     await service.is_refused(409, "POST", "/switchover", json=MOVE)
-    await service.asks("DELETE", "/switchover")
+    await service.asks("DELETE", "/switchover?reason=over")
     assert (await service.asks("GET", ""))["switchover"] is None
 
 
@@ -170,9 +170,9 @@ async def test_an_override_keeps_the_traffic_where_it_says(service: Service) -> 
     assert (done["before"], done["after"]["mode"]) == (None, "remote")
     assert await service.cycle() == "override"
     assert service.world.traffic() == REMOTE_SERVES
-    await service.asks("DELETE", "/override")
+    await service.asks("DELETE", "/override?reason=over")
     assert await service.cycle() == "failback_is_manual"
-    await service.is_refused(404, "DELETE", "/override")
+    await service.is_refused(404, "DELETE", "/override?reason=over")
 
 
 async def test_an_override_that_could_not_be_done_is_not_tried_again_and_again(
@@ -197,7 +197,7 @@ async def test_every_decision_that_is_kept_can_be_made_again(
     await service.asks("PUT", "/override", json={"mode": "remote", "reason": "x", "ttl_s": 600})
     await service.cycle()
     await service.cycle()
-    await service.asks("DELETE", "/override")
+    await service.asks("DELETE", "/override?reason=over")
     service.world.break_site("us-east1")
     await service.cycle()
     async with engine.connect() as conn:
@@ -214,6 +214,18 @@ async def test_a_preflight_tells_faults_and_facts(service: Service) -> None:
     service.world.gcp.denied.add("compute.routers.update")
     found = {one["what"]: one for one in await service.asks("GET", "/preflight")}
     assert found["permissions in the project demo"]["is_fault"] is True
+
+
+async def test_every_change_is_noted_with_who_why_before_and_after(service: Service) -> None:
+    hold = {"mode": "hold", "reason": "a drill", "ttl_s": 60, "owner": "ada"}
+    await service.asks("PUT", "/override", json=hold)
+    assert "reason" in await service.is_refused(422, "DELETE", "/override")
+    await service.asks("DELETE", "/override?reason=the%20drill%20is%20over&owner=bob")
+    ended, begun = await service.asks("GET", "/audit")
+    assert (begun["who"], begun["why"], begun["before"]) == ("ada (127.0.0.1)", "a drill", None)
+    assert begun["after"]["mode"] == "hold"
+    assert (ended["who"], ended["why"]) == ("bob (127.0.0.1)", "the drill is over")
+    assert (ended["before"]["owner"], ended["after"]) == ("ada (127.0.0.1)", None)
 
 
 async def test_an_override_for_another_state_is_refused(service: Service) -> None:

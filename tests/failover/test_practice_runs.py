@@ -151,20 +151,20 @@ async def test_a_site_at_home_that_fails_meanwhile_keeps_the_traffic_where_it_is
     await service.cycle()
     service.world.break_site("us-east1")
     assert await service.cycle() == "practice"
-    await service.asks("DELETE", "/practice")
+    await service.asks("DELETE", "/practice?reason=over")
     assert await service.cycle() == "target_is_well"
     assert await service.cycle() == "all_well"
     assert service.world.traffic() == REMOTE_SERVES
 
 
 async def test_somebody_may_end_it(service: Service) -> None:
-    await service.is_refused(404, "DELETE", "/practice")
+    await service.is_refused(404, "DELETE", "/practice?reason=over")
     await service.asks("POST", "/practice", json=REAL | LONG)
-    await service.asks("DELETE", "/practice")
+    await service.asks("DELETE", "/practice?reason=over")
     assert await service.cycle() == "all_well"
     await service.asks("POST", "/practice", json=REAL | LONG)
     await service.cycle()
-    ended = await service.asks("DELETE", "/practice")
+    ended = await service.asks("DELETE", "/practice?reason=over")
     assert ended["after"]["outcome"] == "interrupted"
     assert await service.cycle() == "practice"
     assert service.world.traffic() == LOCAL_SERVES
@@ -257,7 +257,7 @@ async def test_two_processes_begin_one_at_a_time_of_the_schedule(service: Servic
     schedule = Schedule(yearly, True, timedelta(hours=1), "a test")
     await asyncio.gather(*(schedule.come(service.parts) for _ in range(4)))
     (run,) = await service.asks("GET", "/practice")
-    await service.asks("DELETE", "/practice")
+    await service.asks("DELETE", "/practice?reason=over")
     await schedule.come(service.parts)
     assert [one["id"] for one in await service.asks("GET", "/practice")] == [run["id"]]
 

@@ -6,19 +6,18 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Header, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 
 from services.failover.parts import Parts, parts
 from services.failover.repository import records
 from shared.contracts.envelope import Envelope, Meta
-from shared.contracts.failover import CommandBody, WithReason
+from shared.contracts.failover import NO_NUL, CommandBody, WithReason
 from shared.web.problem import ProblemError, parameter_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pydantic import BaseModel
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _LONGEST_KEY = 200
@@ -35,15 +34,14 @@ class Commander:
     target: str
     """Method and path."""
 
-    def who(self, asked: BaseModel | None = None) -> str:
+    def who(self, asked: WithReason) -> str:
         """For the records: the address is known, and the name is only said."""
-        named = asked.owner if isinstance(asked, WithReason) else ""
-        return f"{named} ({self.address})" if named else self.address
+        return f"{asked.owner} ({self.address})" if asked.owner else self.address
 
     async def once(
         self,
         action: str,
-        asked: BaseModel | None,
+        asked: WithReason,
         carry_out: Callable[[AsyncConnection], Awaitable[CommandBody]],
     ) -> JSONResponse:
         """Carries it out, notes it, and keeps the answer, all in one transaction.
@@ -58,7 +56,7 @@ class Commander:
                 conn,
                 who=self.who(asked),
                 action=action,
-                why=asked.reason if isinstance(asked, WithReason) else None,
+                why=asked.reason,
                 before=body.before,
                 after=body.after,
             )
@@ -72,9 +70,9 @@ class Commander:
         return JSONResponse(_enveloped(body))
 
     async def _kept(
-        self, conn: AsyncConnection, key: str, asked: BaseModel | None
+        self, conn: AsyncConnection, key: str, asked: WithReason
     ) -> JSONResponse | None:
-        told = f"{self.target} {asked.model_dump_json() if asked is not None else ''}"
+        told = f"{self.target} {asked.model_dump_json()}"
         fingerprint = hashlib.sha256(told.encode()).hexdigest()
         before = await records.claim(conn, self.address, key, fingerprint)
         if before is None:
@@ -98,6 +96,21 @@ def commander(
         key=idempotency_key,
         target=f"{request.method} {request.url.path}",
     )
+
+
+def ending(
+    reason: Annotated[
+        str, Query(min_length=1, max_length=1000, pattern=NO_NUL, description="Why: for the audit")
+    ],
+    owner: Annotated[
+        str, Query(max_length=100, pattern=NO_NUL, description="Who says so, by their own word")
+    ] = "",
+) -> WithReason:
+    """What is said with a DELETE, which has no body."""
+    return WithReason(reason=reason, owner=owner)
+
+
+Ending = Annotated[WithReason, Depends(ending)]
 
 
 def _enveloped(body: CommandBody) -> dict[str, object]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from services.failover import answers
-from services.failover.control.commanding import Commander, commander
+from services.failover.control.commanding import Commander, Ending, commander
 from services.failover.control.rehearsal import rehearsed
 from services.failover.parts import parts
 from services.failover.policy.decide import Mode, Override, serving
@@ -92,14 +92,14 @@ async def switch_over(
 
 
 @api.delete("/switchover", summary="Do not do what was scheduled", response_model=Answer)
-async def cancel_switchover(it: Commands) -> JSONResponse:
+async def cancel_switchover(it: Commands, asked: Ending) -> JSONResponse:
     """Only one that has not begun: a plan under way is carried to its end."""
 
     async def carry_out(conn: AsyncConnection) -> CommandBody:
         before = await switchovers.pending(conn)
         if before is None:
             raise ProblemError(404, "no-switchover", "no switchover is to be done")
-        await switchovers.end(conn, before.switchover_id, "cancelled", f"by {it.who()}")
+        await switchovers.end(conn, before.switchover_id, "cancelled", f"by {it.who(asked)}")
         return CommandBody(
             action="cancel switchover",
             dry_run=False,
@@ -107,7 +107,7 @@ async def cancel_switchover(it: Commands) -> JSONResponse:
             before=_json(answers.switchover_body(before)),
         )
 
-    return await it.once("cancel switchover", None, carry_out)
+    return await it.once("cancel switchover", asked, carry_out)
 
 
 @api.put("/override", summary="Keep the traffic somewhere for a while", response_model=Answer)
@@ -146,11 +146,11 @@ async def set_override(
 
 
 @api.delete("/override", summary="Decide by health again", response_model=Answer)
-async def end_override(it: Commands) -> JSONResponse:
+async def end_override(it: Commands, asked: Ending) -> JSONResponse:
     """Ends the override; nothing moves by that alone."""
 
     async def carry_out(conn: AsyncConnection) -> CommandBody:
-        before = await orders.end_override(conn, it.who())
+        before = await orders.end_override(conn, it.who(asked))
         if before is None:
             raise ProblemError(404, "no-override", "there is no override to end")
         return CommandBody(
@@ -160,7 +160,7 @@ async def end_override(it: Commands) -> JSONResponse:
             before=_json(answers.override_body(before)),
         )
 
-    return await it.once("end override", None, carry_out)
+    return await it.once("end override", asked, carry_out)
 
 
 @api.post("/pause", summary="Do nothing by itself for a while", response_model=Answer)

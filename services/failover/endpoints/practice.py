@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from services.failover import answers
 from services.failover.control import drill, practising
-from services.failover.control.commanding import Commander, commander
+from services.failover.control.commanding import Commander, Ending, commander
 from services.failover.endpoints.reading import Cursor, number
 from services.failover.parts import parts
 from services.failover.repository import practices
@@ -79,11 +79,11 @@ async def start(request: Request, it: Commands, asked: PracticeCommand) -> JSONR
 
 
 @api.delete("", summary="End the practice run", response_model=Answer)
-async def call_off(it: Commands) -> JSONResponse:
+async def call_off(it: Commands, asked: Ending) -> JSONResponse:
     """The traffic comes back now, after a plan that is under way; 404 where there is none."""
 
     async def carry_out(conn: AsyncConnection) -> CommandBody:
-        before = await practising.called_off(conn, it.who())
+        before = await practising.called_off(conn, it.who(asked))
         if before is None:
             raise ProblemError(404, "no-practice", "no practice run is under way")
         return CommandBody(
@@ -94,7 +94,7 @@ async def call_off(it: Commands) -> JSONResponse:
             after=_json(await practices.under_way(conn)),
         )
 
-    return await it.once("end practice run", None, carry_out)
+    return await it.once("end practice run", asked, carry_out)
 
 
 async def _drill(
