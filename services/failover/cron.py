@@ -6,7 +6,7 @@ Days of the week are names: what 1 means differs between crontabs and APSchedule
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,8 +29,10 @@ def parsed(text: str, zone: tzinfo) -> CronTrigger:
         raise ValueError(f"{text!r} is no schedule: {error}") from None
 
 
-def zone(name: str) -> ZoneInfo:
+def zone(name: str) -> tzinfo:
     """A time zone by its name. ValueError says what to write."""
+    if name == "UTC":
+        return UTC  # also on a machine that knows no other
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
