@@ -213,6 +213,7 @@ class Executor:
         """The evidence that a step's effect is there; makes it so where that is its business."""
         is_observing = it.step.kind in OBSERVING
         sent, is_out = _Sent(may_be_sent=not is_observing), it.request_id is not None
+        not_before = self._clock()
         deadline = self._clock() + (0.0 if is_late else self._timing.deadlines[it.step.kind])
         if is_observing:
             self._check()
@@ -224,14 +225,14 @@ class Executor:
                 return seen.evidence
             if is_late or self._clock() >= deadline:
                 raise _not_so(seen, sent, is_late=is_late)
-            pause = self._timing.poll
-            if sent.may_be_sent and isinstance(seen, NotDone):
+            may_send = sent.may_be_sent and self._clock() >= not_before
+            if may_send and isinstance(seen, NotDone):
                 sent = await self._send(record, it)
                 is_out = is_out or sent.went_out
                 if not sent.may_be_sent:
                     continue
-                pause = max(pause, min(sent.wait or 0.0, deadline - self._clock()))
-            await self._sleep(pause)
+                not_before = self._clock() + (sent.wait or 0.0)
+            await self._sleep(self._timing.poll)
 
     async def _heed(self, record: PlanRecord, it: StepRecord, *, is_out: bool) -> None:
         """A plan that somebody wants to be stopped fails here, where it can be taken back."""

@@ -99,6 +99,14 @@ def test_a_provider_that_has_too_much_to_do_is_asked_again_when_it_said(kind: St
     assert world.clock.seconds == 2 * Busy.wait
 
 
+def test_it_looks_and_can_be_stopped_while_it_waits_for_a_provider() -> None:
+    world = World()
+    world.faults[StepKind.ADVERTISE] += [Fault.BUSY] * 20
+    with pytest.raises(StoppedError):
+        run(world.executor(lambda: world.clock.seconds < TIMING.poll).carry_out(plan(world)))
+    assert world.clock.seconds == TIMING.poll < Busy.wait
+
+
 def test_and_given_up_when_the_time_of_the_step_is_over() -> None:
     world = World()
     world.faults[StepKind.WITHDRAW] += [Fault.BUSY] * 20

@@ -44,7 +44,7 @@ class Busy(ActionError):
     """What a rate limit is."""
 
     may_pass = True
-    wait = 12.0
+    wait = 10.0
 
 
 class Fault(Enum):
