@@ -316,6 +316,6 @@ async def test_a_change_that_is_none_of_ours_is_told_with_who_made_it(service: S
     posture = (await service.asks("GET", ""))["posture"]
     assert posture["advertised"]["local"] is False
     assert (
-        "the local site no longer announces the prefix, changed by terraform@demo.iam (patch "
-        "operation-1 at "
+        "the local site no longer announces the prefix, by no step of ours: changed by "
+        "terraform@demo.iam (patch operation-1 at "
     ) in posture["detail"]

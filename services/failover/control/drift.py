@@ -25,7 +25,7 @@ class Attribution(Protocol):
     """Who may know."""
 
     async def who_changed(self, site: Site, since: datetime) -> str:
-        """The end of a sentence that begins with what changed; never an error."""
+        """Half a sentence on who changed what a site announces; never an error."""
         ...
 
 
@@ -74,5 +74,5 @@ class DriftWatch:
         metrics.DRIFTS.labels(site.value).inc()
         verb = "announces" if announces else "no longer announces"
         who = await self._attribution.who_changed(site, since)
-        self._told[site] = f"the {site.value} site {verb} the prefix, changed {who}"
-        log.warning("drift", site=site.value, announces=announces, changed=who)
+        self._told[site] = f"the {site.value} site {verb} the prefix, by no step of ours: {who}"
+        log.warning("drift", site=site.value, announces=announces, who=who)

@@ -35,7 +35,7 @@ class Announcer(Actuator, Protocol):
         ...
 
     async def who_changed(self, site: Site, since: datetime) -> str:
-        """By whom what a site announces was changed last: the end of a sentence, never an error."""
+        """Half a sentence on who changed last what a site announces; never an error."""
         ...
 
 

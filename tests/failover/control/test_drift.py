@@ -41,7 +41,7 @@ class Told:
 
     async def who_changed(self, site: Site, since: datetime) -> str:
         self.asked.append((site, since))
-        return "by terraform"
+        return "changed by terraform"
 
     async def acted(self, site: Site, since: datetime) -> bool:
         return self.is_ours
@@ -68,7 +68,10 @@ async def test_a_change_by_others_is_told_as_long_as_it_lasts() -> None:
     await watch.posture()
     before = told.at
     told.local = False
-    said = "as it is; the local site no longer announces the prefix, changed by terraform"
+    said = (
+        "as it is; the local site no longer announces the prefix, by no step of ours: "
+        "changed by terraform"
+    )
     assert await detail(watch) == said
     assert await detail(watch) == said
     assert told.asked == [(LOCAL, before)]
@@ -91,7 +94,7 @@ async def test_a_site_that_begins_to_announce_without_us_is_told_too() -> None:
     await watch.posture()
     told.remote = True
     assert (await detail(watch)).endswith(
-        "the remote site announces the prefix, changed by terraform"
+        "the remote site announces the prefix, by no step of ours: changed by terraform"
     )
 
 

@@ -81,7 +81,7 @@ class ExaBgpAnnouncer:
 
     async def who_changed(self, site: Site, since: datetime) -> str:  # noqa: ARG002 - an Announcer's
         """See `Announcer`."""
-        return "by whom is not known: ExaBGP was told so by somebody else, or was restarted"
+        return "ExaBGP was told so by somebody else, or was restarted"
 
     @property
     def _pipe(self) -> str:

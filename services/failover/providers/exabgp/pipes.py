@@ -112,6 +112,8 @@ class _Reader:
             await _readable(self._pipe)
             return
         *lines, self._rest = (self._rest + read).split(b"\n")
+        if len(self._rest) > _MOST_BYTES:
+            raise _failed(Fault.NONSENSE, "its answer is one line without an end")
         self._lines += [line.decode("utf-8", "replace").rstrip() for line in lines]
 
 

@@ -18,17 +18,17 @@ _SKEW = timedelta(minutes=1)
 
 
 async def last_change(compute: Compute, name: RouterName, since: datetime) -> str:
-    """One sentence on the last operation on a router that began after `since`."""
+    """Half a sentence on the last operation on a router that began after `since`."""
     try:
         operations = await compute.operations(name)
     except CallError as error:
-        return f"by whom cannot be read: {error}"
+        return f"who changed it cannot be read: {error}"
     found = [(at, one) for one in operations if (at := _began(one)) and at >= since - _SKEW]
     if not found:
-        return "by whom is not known: GCP has no operation on it at that time"
+        return "who changed it is not known, since GCP has no operation on it at that time"
     at, operation = max(found, key=lambda each: each[0])
     return (
-        f"by {operation.get('user') or 'somebody whom GCP does not name'} "
+        f"changed by {operation.get('user') or 'somebody whom GCP does not name'} "
         f"({operation.get('operationType') or 'an operation'} {operation['name']} at "
         f"{at.isoformat(timespec='seconds')})"
     )

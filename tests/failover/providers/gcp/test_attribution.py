@@ -31,7 +31,7 @@ async def test_the_last_who_changed_it_is_named_with_the_operation(world: World)
     await world.fake.state.settle()
     world.fake.state.patch(REMOTE, NOTHING, "", "somebody-else")
     said = await world.routers().who_changed(Site.LOCAL, since)
-    assert said == f"by {TERRAFORM} (patch operation-2 at {at})"
+    assert said == f"changed by {TERRAFORM} (patch operation-2 at {at})"
 
 
 async def test_our_own_changes_have_our_name(world: World) -> None:
@@ -46,13 +46,13 @@ async def test_what_was_before_is_not_blamed(world: World) -> None:
     world.fake.state.patch(LOCAL, NOTHING, "", TERRAFORM)
     since = world.clock.now() + timedelta(minutes=10)
     said = await world.routers().who_changed(Site.LOCAL, since)
-    assert said == "by whom is not known: GCP has no operation on it at that time"
+    assert said == "who changed it is not known, since GCP has no operation on it at that time"
 
 
 async def test_without_the_permission_the_rest_is_told(world: World) -> None:
     world.fake.denied.add("compute.regionOperations.list")
     said = await world.routers().who_changed(Site.LOCAL, world.clock.now())
-    assert said.startswith("by whom cannot be read: GCP regionOperations.list of rt-east failed")
+    assert said.startswith("who changed it cannot be read: GCP regionOperations.list of rt-east")
 
 
 @respx.mock
@@ -76,5 +76,6 @@ async def test_the_exact_request_and_an_operation_without_a_name(world: World) -
         "?orderBy=creationTimestamp+desc&maxResults=500"
     )
     assert said == (
-        "by somebody whom GCP does not name (an operation op-1 at 1970-01-12T05:46:40-08:00)"
+        "changed by somebody whom GCP does not name "
+        "(an operation op-1 at 1970-01-12T05:46:40-08:00)"
     )
