@@ -47,6 +47,9 @@ class Clouds:
         self.cloudflare = cloudflare.FakeCloudflare()
         for prefix in (PREFIX, LONGER):
             cloudflare.two_sites(self.cloudflare, prefix, *NEXT_HOPS.values())
+        self.cloudflare.after_write = self._check_traffic
+        self.astray: list[str] = []
+        """When traffic was led to a site that did not announce the prefix."""
 
     @contextlib.asynccontextmanager
     async def served(self) -> AsyncIterator[dict[str, str]]:
@@ -74,10 +77,19 @@ class Clouds:
         (site,) = (
             site for site, key in ROUTERS.items() if key[1:] == (change.region, change.router)
         )
+        self._check_traffic()
         async with self._speaking[site]:
             speaker = self._speakers[site]
             speak = speaker.announce if change.announced else speaker.withdraw
             await asyncio.to_thread(speak)
+
+    def _check_traffic(self) -> None:
+        """Whenever somebody announces or withdraws, or a preference is changed."""
+        routers = self.gcp.state.routers
+        announcing = {site for site, key in ROUTERS.items() if PREFIX in routers[key].announced}
+        for prefix, shares in self.traffic().items():
+            if not shares.keys() <= announcing:
+                self.astray.append(f"{prefix} to {shares}, announced by {announcing}")
 
     # ---- what goes wrong
 
@@ -97,11 +109,15 @@ class Clouds:
         self.cloudflare.troubles.append(met)
         return met
 
-    def heal(self) -> None:
-        """Everything is well again."""
-        for site in Site:
+    async def heal(self) -> None:
+        """Everything is well again, and sessions hear what they should have heard before."""
+        for site, key in ROUTERS.items():
             self.set_backends(site, "HEALTHY")
-            self.gcp.state.routers[ROUTERS[site]].deaf = False
+            router = self.gcp.state.routers[key]
+            if router.deaf:
+                router.deaf = False
+                for name, session in router.sessions.items():
+                    await self.gcp.state.set_session(key, name, session)
         self.end_troubles()
 
     def end_troubles(self) -> None:

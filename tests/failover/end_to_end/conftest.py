@@ -34,7 +34,7 @@ def stage(running: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
     request.node.stash[_STAGE] = running
     running.settle()
     yield running
-    running.check_never_withdrawn_everywhere()
+    running.check_always_reachable()
 
 
 @pytest.hookimpl(wrapper=True)

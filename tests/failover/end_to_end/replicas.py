@@ -53,7 +53,7 @@ class Replica:
             **TIMES,
             "FAILOVER_HTTP_HOST": address,
             "FAILOVER_HTTP_PORT": str(port),
-            "LOG_FORMAT": "console",
+            "LOG_FORMAT": "json",
             "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path]),
         }
         command = [sys.executable, "-m", "services.failover"]

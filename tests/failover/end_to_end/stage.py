@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,42 +23,43 @@ from tests.routers.harness.waiting import NotYetError, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from anyio.from_thread import BlockingPortal
+
     from tests.routers.harness.lab import Lab
 
 _WITHIN_S = 20.0
 
 
+@dataclass
 class Stage:
     """Two replicas of the failover service, of which either may lead."""
 
-    def __init__(
-        self,
-        edge: Edge,
-        clouds: Clouds,
-        station: Station,
-        store: Store,
-        replicas: tuple[Replica, Replica],
-        watcher: Watcher,
-    ) -> None:
-        self.edge = edge
-        self.clouds = clouds
-        self.station = station
-        self.store = store
-        self.replicas = replicas
-        self.watcher = watcher
-        self.timeline = Timeline(store)
+    portal: BlockingPortal
+    """To where the providers live."""
+    edge: Edge
+    clouds: Clouds
+    station: Station
+    store: Store
+    replicas: tuple[Replica, Replica]
+    watcher: Watcher
+    timeline: Timeline
 
     # ---- what happens
 
     def settle(self) -> None:
         """Everything is well, one site serves, nobody has anything to look at."""
-        self.clouds.heal()
+        self.heal()
         for replica in self.replicas:
             replica.until_ready()
         self.asks("POST", "/ack", json={"reason": "the next test"})
         eventually(self._check_at_rest, _WITHIN_S)
         self.timeline = Timeline(self.store)
         self.clouds.forget()
+
+    def heal(self) -> None:
+        """The providers are well, and do what they are told."""
+        self.timeline.note("all is well again at the providers")
+        self.portal.call(self.clouds.heal)
 
     def break_site(self, site: Site) -> None:
         """Its backends fail."""
@@ -77,7 +79,7 @@ class Stage:
 
     def switch(self, site: Site) -> None:
         """An operator moves the traffic, as soon as that may be asked for."""
-        asked = {"from": site.other.value, "to": site.value, "reason": "a test"}
+        asked = {"from": site.other.value, "to": site.value, "reason": "a test", "owner": "ada"}
         self.timeline.note(f"an operator wants the traffic at the {site.value} site")
         self.until(lambda status: status["posture"]["active"] == site.other.value)
         self.asks("POST", "/switchover", json=asked)
@@ -106,6 +108,20 @@ class Stage:
             raise NotYetError(f"the lease is with {pid}")
 
         return eventually(find, _WITHIN_S)
+
+    def other_than(self, leader: Replica) -> Replica:
+        """The other replica."""
+        (other,) = (replica for replica in self.replicas if replica is not leader)
+        return other
+
+    def until_leads(self, replica: Replica) -> None:
+        """Returns once this one holds the lease."""
+
+        def check() -> None:
+            if self.store.leader() != replica.pid:
+                raise NotYetError(f"{replica.name} does not lead")
+
+        eventually(check, _WITHIN_S)
 
     def asks(self, method: str, path: str, **sent: Any) -> Any:
         """What the leader answers."""
@@ -162,9 +178,10 @@ class Stage:
 
         return eventually(check, _WITHIN_S)
 
-    def check_never_withdrawn_everywhere(self) -> None:
-        """By the upstream's own table, and by every event of its BMP."""
+    def check_always_reachable(self) -> None:
+        """The prefix was never withdrawn everywhere, and traffic never led to where it was."""
         self.watcher.check()
+        assert not self.clouds.astray
         heard = self.store.heard()
         assert heard
         assert not (gone := gaps(heard)), f"BMP: no route to {PREFIX} after {gone}"
@@ -215,7 +232,7 @@ def staged(lab: Lab, dsn: str) -> Iterator[Stage]:
         first, second = (lab.run(Replica(lab, name, of_replicas)) for name in ("one", "other"))
         watcher = Watcher(edge)
         stack.callback(watcher.stop)
-        it = Stage(edge, clouds, station, store, (first, second), watcher)
+        it = Stage(portal, edge, clouds, station, store, (first, second), watcher, Timeline(store))
         eventually(it.serving)
         watcher.start()
         yield it

@@ -24,6 +24,16 @@ def test_a_provider_that_says_yes_and_does_nothing_is_found_out_and_told_of(stag
     assert "BMP shows no active route" in stage.asks("GET", "")["plan_alarm"]
 
 
+def test_a_withdrawal_that_does_not_happen_is_found_out_and_told_of(stage: Stage) -> None:
+    ill = stage.serving()
+    stage.clouds.lie(ill)
+    stage.break_site(ill)
+    plan = stage.until_ended()
+    assert (plan["state"], plan["alarm"]) == ("unconfirmed", "bmp_disagrees")
+    assert stage.edge.sources() == {ill, ill.other}
+    assert "not less preferred" in stage.asks("GET", "")["plan_alarm"]
+
+
 def test_an_answer_that_never_comes_is_looked_up_and_nothing_is_sent_twice(stage: Stage) -> None:
     ill = stage.serving()
     requests = [f"PATCH {patch(ill.other)}", f"PATCH {patch(ill)}", f"PUT {PUT}"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+from services.failover.policy.model import StepKind
 from tests.failover.end_to_end.clouds import PUT, patch
-from tests.failover.end_to_end.test_crashes import until_met
+from tests.failover.end_to_end.test_crashes import check_moved_once, until_met
 from tests.routers.harness.waiting import NotYetError, eventually
 
 if TYPE_CHECKING:
@@ -16,31 +17,30 @@ if TYPE_CHECKING:
 
 def test_of_two_replicas_only_the_one_that_leads_acts(stage: Stage) -> None:
     ill, leader = stage.serving(), stage.leader()
-    (other,) = (replica for replica in stage.replicas if replica is not leader)
     stage.break_site(ill)
     stage.until_moved(ill.other)
-    assert other.asks("GET", "")["rule"] == "not_leader"
+    assert stage.other_than(leader).asks("GET", "")["rule"] == "not_leader"
     assert len({step["generation"] for step in stage.store.steps()}) == 1
     sent = [one.partition("?")[0] for one in stage.clouds.writes()]
     assert sent == [f"PATCH {patch(ill.other)}", f"PATCH {patch(ill)}", f"PUT {PUT}"]
 
 
-def test_a_leader_that_freezes_within_a_transaction_keeps_nobody_from_taking_over(
+def test_a_leader_that_freezes_at_every_write_of_the_journal_and_wakes_when_the_other_one_leads(
     stage: Stage,
 ) -> None:
     ill = stage.serving()
     stage.break_site(ill)
-    with stage.store.held_up("withdraw begun"):
-        stage.store.until_held_up()
-        frozen = stage.signal_leader(signal.SIGSTOP)
-    try:
-        stage.until_moved(ill.other)
-        before = stage.clouds.writes()
-    finally:
-        frozen.signal(signal.SIGCONT)
-    until_it_follows(frozen)
-    assert stage.clouds.writes() == before
-    assert stage.serving() is ill.other
+    for write in ["plan running", *(f"{kind.value} begun" for kind in StepKind), "plan done"]:
+        with stage.store.held_up(write):
+            stage.store.until_held_up()
+            stage.timeline.note(f"{write!r} is about to be written")
+            frozen = stage.signal_leader(signal.SIGSTOP)
+        try:
+            stage.until_leads(stage.other_than(frozen))
+        finally:
+            frozen.signal(signal.SIGCONT)
+    check_moved_once(stage, ill.other)
+    assert len(stage.clouds.writes()) == 3
 
 
 def test_a_leader_that_wakes_after_the_traffic_went_back_does_not_finish_its_withdrawal(
@@ -53,7 +53,7 @@ def test_a_leader_that_wakes_after_the_traffic_went_back_does_not_finish_its_wit
     frozen = stage.signal_leader(signal.SIGSTOP)
     try:
         stage.until_moved(ill.other)
-        stage.clouds.heal()
+        stage.heal()
         stage.switch(ill)
         stage.until_moved(ill)
         before = stage.clouds.writes()
