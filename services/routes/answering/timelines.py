@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from heapq import merge
+from bisect import bisect_right
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,77 +42,94 @@ class Line(NamedTuple):
     peers: int
 
 
-@dataclass(slots=True)
 class _Route:
     """A route as events have left it; `path` is None while it is gone."""
 
-    session: int
-    path: Path | None
-    since: datetime
+    __slots__ = ("path", "session", "since")
+
+    def __init__(self, session: int, path: Path | None, since: datetime) -> None:
+        self.session = session
+        self.path = path
+        self.since = since
 
 
-@dataclass(slots=True)
 class _Reading:
-    """A state that what happened brings forward, and what was seen until then."""
+    """A state that what happened brings forward, and what was seen until then.
 
-    peers: Mapping[int, int]
-    """By RIB, its peer."""
-    valid: dict[int, int]
-    paths: Mapping[int, Path]
-    routes: dict[_Place, _Route] = field(default_factory=dict)
-    seen: list[Seen] = field(default_factory=list)
+    A prefix may have a hundred thousand events, so each is touched once and lightly: paths that are
+    equal are one object here.
+    """
 
-    def event(self, row: Row) -> None:
-        """An announcement or a withdrawal; one of a session that was over says nothing."""
-        place = (row["rib_id"], row["nlri_id"], row["path_id"])
-        before = self.routes.get(place)
-        oldest = self.valid[row["rib_id"]] if before is None else before.session
-        if row["session"] < max(oldest, self.valid[row["rib_id"]]):
-            return
-        path = None if row["attr_id"] is None else self.paths.get(row["attr_id"], NO_PATH)
-        since = row["time"]
-        if before is not None and before.path is not None:
-            if before.path == path:
-                since = before.since
-            else:
-                self._close(place, before, row["time"])
-        self.routes[place] = _Route(row["session"], path, since)
+    def __init__(self, story: Story, peers: Mapping[int, int], start: datetime) -> None:
+        self.seen: list[Seen] = []
+        self._peers = peers
+        self._valid = dict(story.valid)
+        one: dict[Path, Path] = {NO_PATH: NO_PATH}
+        self._paths: dict[int | None, Path | None] = {
+            attr_id: one.setdefault(path, path) for attr_id, path in story.paths.items()
+        }
+        self._paths[None] = None
+        self._routes = {
+            _place(row): _Route(row["session"], self._paths.get(row["attr_id"], NO_PATH), start)
+            for row in story.before
+        }
+
+    def events(self, rows: Iterable[Row]) -> None:
+        """Announcements and withdrawals; what comes of a session that was over says nothing."""
+        routes, valid, paths = self._routes, self._valid, self._paths
+        for row in rows:
+            place, session = _place(row), row["session"]
+            route = routes.get(place)
+            if session < valid[place[0]]:
+                continue
+            path = paths.get(row["attr_id"], NO_PATH)
+            if route is None:
+                routes[place] = _Route(session, path, row["time"])
+            elif session >= route.session:
+                route.session = session
+                if route.path is not path:
+                    self._close(place, route, row["time"])
+                    route.path, route.since = path, row["time"]
 
     def sweep(self, row: Row) -> None:
         """The routes of older sessions of a RIB are gone."""
         rib_id, session = row["rib_id"], row["session"]
-        self.valid[rib_id] = max(self.valid[rib_id], session)
-        for place, route in self.routes.items():
+        self._valid[rib_id] = max(self._valid[rib_id], session)
+        for place, route in self._routes.items():
             if place[0] == rib_id and route.session < session:
                 self._close(place, route, row["time"])
                 route.path = None
 
     def end(self, at: datetime) -> None:
         """The window is over."""
-        for place, route in self.routes.items():
+        for place, route in self._routes.items():
             self._close(place, route, at)
 
     def _close(self, place: _Place, route: _Route, at: datetime) -> None:
         if route.path is not None and route.since < at:
-            self.seen.append(Seen(route.path, self.peers[place[0]], route.since, at))
+            self.seen.append(Seen(route.path, self._peers[place[0]], route.since, at))
+
+
+def _place(row: Row) -> _Place:
+    return row["rib_id"], row["nlri_id"], row["path_id"]
 
 
 def seen_in(story: Story, peers: Mapping[int, int], window: Window) -> list[Seen]:
     """Who saw the prefix through which path, from when to when, within the window."""
-    reading = _Reading(peers, dict(story.valid), story.paths)
-    for row in story.before:
-        place = (row["rib_id"], row["nlri_id"], row["path_id"])
-        path = story.paths.get(row["attr_id"], NO_PATH)
-        reading.routes[place] = _Route(row["session"], path, window.start)
-    happened = merge(
-        ((row["time"], row["seq"], reading.event, row) for row in story.events),
-        ((row["time"], row["seq"], reading.sweep, row) for row in story.sweeps),
-        key=lambda one: one[:2],
-    )
-    for _, _, take, row in happened:
-        take(row)
+    reading = _Reading(story, peers, window.start)
+    done = 0
+    for sweep in story.sweeps:
+        until = bisect_right(story.events, _moment(sweep), lo=done, key=_moment)
+        reading.events(islice(story.events, done, until))
+        reading.sweep(sweep)
+        done = until
+    reading.events(islice(story.events, done, None))
     reading.end(window.end)
     return reading.seen
+
+
+def _moment(row: Row) -> tuple[datetime, int]:
+    return row["time"], row["seq"]
 
 
 def joined(seen: Iterable[Seen]) -> list[Line]:
