@@ -78,6 +78,7 @@ def build(
         cloud.tunnels,
         expected_routes=settings.failover_expected_routes,
         max_routes=settings.failover_max_routes,
+        max_age=settings.limits.max_posture_age,
         now=now,
     )
     executor = Executor(

@@ -13,7 +13,7 @@ from services.failover.policy.rules import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from services.failover.providers.announcing import Announcing
     from services.failover.providers.cloudflare.actuator import Preference
@@ -47,13 +47,17 @@ class Standing:
         *,
         expected_routes: int | None,
         max_routes: int,
+        max_age: timedelta,
         now: Callable[[], datetime],
     ) -> None:
+        """`max_age`: how long what was read last stands for what cannot be read."""
         self._announcers = announcers
         self._preferrer = preferrer
         self._expected_routes = expected_routes
         self._max_routes = max_routes
+        self._max_age = max_age
         self._now = now
+        self._whole_at = now()
 
     @property
     def unread(self) -> Reach:
@@ -61,7 +65,11 @@ class Standing:
         return self._reach(0)
 
     async def posture(self) -> tuple[Posture, Reach] | None:
-        """None where any of it could not be read: then what was read last stands, and grows old."""
+        """None where it could not be read: then what was read last stands, and grows old.
+
+        A site whose announcer cannot be read for too long is one of which nothing is known: so
+        people can move the traffic away from it.
+        """
         at = self._now()
         try:
             announcing, preference = await asyncio.gather(
@@ -73,7 +81,10 @@ class Standing:
         facts = announcing.facts
         if any("error" in _mapping(facts.get(site.value)) for site in Site):
             log.warning("posture not read", reason=announcing.detail)
-            return None
+            if at - self._whole_at <= self._max_age:
+                return None
+        else:
+            self._whole_at = at
         posture = Posture(
             at=at,
             advertised=announcing.advertised,

@@ -239,6 +239,15 @@ def test_the_old_site_stays_when_the_new_one_is_withdrawn_by_somebody_else() -> 
     assert world.advertised == BEFORE
 
 
+def test_a_site_that_cannot_be_reached_is_left_and_stays_announced_as_far_as_is_known() -> None:
+    world = World(is_away_for=Site.LOCAL)
+    unknown = replace(world.posture(), advertised={Site.LOCAL: None, REMOTE: False})
+    record = run(world.executor().carry_out(switch(unknown, REMOTE, reason="")))
+    assert (record.state, record.alarm) == (PlanState.RESTING, "step_failed")
+    assert (world.advertised, world.preferred) == (BOTH, REMOTE)
+    assert "withdraw local failed: nobody is there" in (record.detail or "")
+
+
 def test_a_plan_stops_at_the_next_step_when_it_may_not_go_on() -> None:
     world = World()
     with pytest.raises(StoppedError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -79,6 +80,7 @@ class Looked:
                 cloud.tunnels,
                 expected_routes=None,
                 max_routes=10,
+                max_age=timedelta(),
                 now=Clock().now,
             )
             if (posture := await standing.posture()) is not None:
