@@ -139,6 +139,24 @@ async def test_a_switchover_for_later_is_done_by_whoever_runs_then(engine: Async
     assert (plan["state"], plan["asked_by"]) == ("done", "ada (127.0.0.1)")
 
 
+async def test_a_command_is_answered_as_the_first_time_also_when_it_is_done(
+    service: Service,
+) -> None:
+    key = {"headers": {"Idempotency-Key": "one"}}
+    first = await service.asks("POST", "/switchover", json=MOVE, **key)
+    assert await service.cycle() == "override"
+    assert service.world.traffic() == REMOTE_SERVES
+    assert await service.asks("POST", "/switchover", json=MOVE, **key) == first
+    assert await service.cycle() == "failback_is_manual"
+    real = {"reason": "the first of the month", "mode": "real", "stay_s": 600}
+    key = {"headers": {"Idempotency-Key": "two"}}
+    first = await service.asks("POST", "/practice", json=real, **key)
+    assert await service.cycle() == "practice"
+    assert await service.asks("POST", "/practice", json=real, **key) == first
+    assert len(await service.asks("GET", "/practice")) == 1
+    assert len(await service.asks("GET", "/audit")) == 3
+
+
 async def test_a_switchover_whose_time_went_by_is_not_done_any_more(engine: AsyncEngine) -> None:
     world = World()
     soon = datetime.now(UTC) + timedelta(seconds=0.5)

@@ -32,14 +32,14 @@ class Drill:
     steps: list[PreviewBody]
 
 
-async def hindrances(parts: Parts, stay: timedelta) -> tuple[str, ...]:
+async def hindrances(conn: AsyncConnection, parts: Parts, stay: timedelta) -> tuple[str, ...]:
     """Why no practice run may begin now; nothing: it may. 503 before the first cycle."""
-    return (await _situation(parts, stay))[1]
+    return (await _situation(conn, parts, stay))[1]
 
 
-async def drilled(parts: Parts, stay: timedelta, who: str) -> Drill:
+async def drilled(conn: AsyncConnection, parts: Parts, stay: timedelta, who: str) -> Drill:
     """Asks, and changes nothing. 503 before the first cycle."""
-    situation, found = await _situation(parts, stay)
+    situation, found = await _situation(conn, parts, stay)
     site = serving(situation.posture) if situation.posture is not None else None
     if found or site is None:
         return Drill(Outcome.REFUSED, "; ".join(found), [])
@@ -76,10 +76,11 @@ async def noted(
     )
 
 
-async def _situation(parts: Parts, stay: timedelta) -> tuple[Situation, tuple[str, ...]]:
+async def _situation(
+    conn: AsyncConnection, parts: Parts, stay: timedelta
+) -> tuple[Situation, tuple[str, ...]]:
     controller = parts.controller
     assert parts.last is not None  # noqa: S101 - it raises before there is one
-    async with parts.engine.begin() as conn:
-        situation = await controller.now(conn)
-        around = await practising.around(conn, controller.practice)
+    situation = await controller.now(conn)
+    around = await practising.around(conn, controller.practice)
     return situation, obstacles(situation, controller.limits, around, stay)

@@ -54,17 +54,20 @@ async def switch_over(
     source, target = Site(asked.from_site), Site(asked.to_site)
     if source is target:
         raise parameter_error("to", "it is the site to move from", source.other.value)
-    _check_time(parts(request).now(), asked.scheduled_at)
-    if asked.scheduled_at is None or dry_run:
-        _check_serving(request, source)
 
     async def rehearse() -> CommandBody:
+        _check_time(parts(request).now(), asked.scheduled_at)
+        _check_serving(request, source)
         until = parts(request).now() + timedelta(seconds=asked.within_s)
         lifted = frozenset(asked.lifted_rules)
         order = Override(Mode(target.value), it.who(asked), asked.reason, until, lifted)
         return await rehearsed(parts(request), "switchover", order)
 
+    # Checks come after a key that was used: by then the traffic has moved, or the time is over.
     async def carry_out(conn: AsyncConnection) -> CommandBody:
+        _check_time(parts(request).now(), asked.scheduled_at)
+        if asked.scheduled_at is None:
+            _check_serving(request, source)
         ordered = await switchovers.ask(
             conn,
             from_site=source,
@@ -118,9 +121,9 @@ async def set_override(
 
     409 where `expected_state` is another one than the state now.
     """
-    _check_state(request, asked.expected_state)
 
     async def carry_out(conn: AsyncConnection) -> CommandBody:
+        _check_state(request, asked.expected_state)
         before = await orders.set_override(
             conn,
             Mode(asked.mode),
@@ -138,6 +141,7 @@ async def set_override(
         )
 
     if dry_run:
+        _check_state(request, asked.expected_state)
         until = parts(request).now() + timedelta(seconds=asked.ttl_s)
         lifted = frozenset(asked.lifted_rules)
         order = Override(Mode(asked.mode), it.who(asked), asked.reason, until, lifted)

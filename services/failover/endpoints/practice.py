@@ -58,10 +58,12 @@ async def start(request: Request, it: Commands, asked: PracticeCommand) -> JSONR
     stay = timedelta(seconds=asked.stay_s or parts(request).practice_seconds)
     if asked.mode == "dry":
         return await _drill(request, it, asked, stay)
-    if why := await drill.hindrances(parts(request), stay):
-        raise ProblemError(412, "not-all-well", "; ".join(why))
 
     async def carry_out(conn: AsyncConnection) -> CommandBody:
+        if await practices.under_way(conn) is not None:
+            raise ProblemError(409, "practice-under-way", "another practice run is not over yet")
+        if why := await drill.hindrances(conn, parts(request), stay):
+            raise ProblemError(412, "not-all-well", "; ".join(why))
         row = await practices.ask(
             conn, owner=it.who(asked), reason=asked.reason, stay=stay, seconds=asked.within_s
         )
@@ -100,9 +102,8 @@ async def call_off(it: Commands, asked: Ending) -> JSONResponse:
 async def _drill(
     request: Request, it: Commander, asked: PracticeCommand, stay: timedelta
 ) -> JSONResponse:
-    done = await drill.drilled(parts(request), stay, it.who(asked))
-
     async def carry_out(conn: AsyncConnection) -> CommandBody:
+        done = await drill.drilled(conn, parts(request), stay, it.who(asked))
         row = await drill.noted(conn, done, owner=it.who(asked), reason=asked.reason, stay=stay)
         return CommandBody(
             action="practice run",
