@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import uvicorn
 import uvloop
@@ -17,6 +21,7 @@ from shared.web.serve import configuration, end_stalled, listen
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+ROOT = Path(__file__).parents[2]
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -88,3 +93,36 @@ def test_who_stays_and_reads_nothing_is_let_go(
         ):
             idle.sendall(REQUEST)
             runner.run(asyncio.wait_for(server.serve(sockets=[listener]), 30))
+
+
+_APP = """
+import gc, json, signal
+from shared.web.serve import serve
+
+async def app(scope, receive, send):
+    await receive()
+    if scope["type"] == "lifespan":
+        app.state = ["made at the start"]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    left = [gc.is_tracked(app.state), any(one is app.state for one in gc.get_objects())]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(left).encode()})
+    signal.raise_signal(signal.SIGTERM)
+
+serve(app, "127.0.0.1", PORT, variable="PORT")
+"""
+
+
+def test_what_is_there_at_the_start_is_no_work_for_the_garbage_collector() -> None:
+    with closing(listen("127.0.0.1", 0, variable="PORT")) as free:
+        port = free.getsockname()[1]
+    code = _APP.replace("PORT, v", f"{port}, v")
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as program:
+        # It tries again, after twice as long each time, until somebody listens.
+        with httpx.Client(transport=httpx.HTTPTransport(retries=7), timeout=10) as client:
+            answer = client.get(f"http://127.0.0.1:{port}/")
+        assert answer.json() == [True, False]
+        assert program.wait(10) == 0
