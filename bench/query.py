@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,11 @@ async def _questions(dsn: str) -> tuple[list[Kind], list[str]]:
 def _while_loading(dsn: str, asked: list[Kind], quiet: dict[str, Figure]) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
         table = streams(Path(name))[-1]
-        with running(dsn, "ingest", "routes", "gateway"), loading(table):
+        with ExitStack() as stack:
+            stack.enter_context(running(dsn, "ingest", "routes", "gateway"))
+            for kind in asked:  # the copy is as cold as the store is warm
+                _ask(kind.paths, seconds=WARM_SECONDS, rate=kind.rate)
+            stack.enter_context(loading(table))
             for kind in asked:
                 before, started = committed_routes(), time.monotonic()
                 figure = _paced(kind)
