@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ import pytest
 from tests.stack.programs import Supervised, left_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 LISTENERS = ("INGEST_BMP", "INGEST_HTTP", "ROUTES_HTTP", "FAILOVER_HTTP", "GATEWAY_HTTP")
@@ -43,15 +41,6 @@ def curl(line: str) -> Any:
     """The answer to a line of the demo, as a shell gets it."""
     done = subprocess.run(shlex.split(line), capture_output=True, check=True, timeout=30)
     return json.loads(done.stdout) if done.stdout else None
-
-
-def until(found: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What it finds at last."""
-    end = time.monotonic() + seconds
-    while not (last := found()):
-        assert time.monotonic() < end, last
-        time.sleep(0.2)  # nothing outside of the programs hears of it
-    return last
 
 
 def up(environment: dict[str, str], *options: str) -> Supervised:
@@ -161,7 +150,8 @@ def test_what_the_demo_says_to_try_moves_the_traffic_there_and_back(
         break_site, plans, seen, traffic, mend, back = told[-6:]
         assert curl(traffic) == {"198.18.0.0/24": {"10.0.0.1": 1.0}}
         curl(break_site)
-        plan = until(lambda: [one for one in curl(plans)["data"] if one["state"] != "running"])[0]
+        run.until("plan ended")
+        (plan,) = curl(plans)["data"]
         assert (plan["state"], plan["target"], plan["alarm"]) == ("done", "remote", None)
         assert curl(traffic) == {"198.18.0.0/24": {"10.0.1.1": 1.0}}
         (route,) = curl(seen)["data"]
@@ -170,7 +160,9 @@ def test_what_the_demo_says_to_try_moves_the_traffic_there_and_back(
             "198.18.255.2",
         )
         curl(mend)
+        run.until("decision", state="both")
         curl(back)
-        until(lambda: curl(traffic) == {"198.18.0.0/24": {"10.0.0.1": 1.0}})
+        assert run.until("plan ended")["state"] == "done"
+        assert curl(traffic) == {"198.18.0.0/24": {"10.0.0.1": 1.0}}
         run.signal(signal.SIGTERM)
         assert run.end() == 0
