@@ -11,13 +11,16 @@ RUN := .venv/bin/
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up compile test test-packages check format fuzz bench bench-ingest bench-query bench-wire clean
+.PHONY: help demo demo-failover up compile test test-packages check format fuzz bench bench-ingest bench-query bench-wire clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: $(READY) ## Run everything with a real router's table replayed (ARGS=--once: stop after that)
 	@$(BGPILOT) up --demo $(ARGS)
+
+demo-failover: $(READY_DEV) test-packages ## Move a prefix between two sites with real routers, and print what happened when
+	@$(RUN)pytest -q -s tests/failover/end_to_end/test_moves.py $(ARGS)
 
 up: $(READY) ## Run everything on this machine; routers send BMP to port 11019
 	@$(BGPILOT) up $(ARGS)
