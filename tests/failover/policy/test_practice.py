@@ -244,7 +244,11 @@ postures = st.sampled_from([posture(), posture(REMOTE), posture(both=True), post
 runs = st.sampled_from([PENDING, OUT, AWAY, BACK])
 moments = st.sampled_from([ago(hours=2), ago(seconds=5), NOW, LATER, NOW + timedelta(hours=2)])
 legs = st.none() | st.builds(
-    Leg, st.none() | moments, is_done=st.booleans(), is_undone=st.booleans()
+    Leg,
+    st.none() | moments,
+    is_done=st.booleans(),
+    is_undone=st.booleans(),
+    detail=st.just("so it ended"),
 )
 
 
