@@ -78,7 +78,8 @@ def build(
         cloud.tunnels,
         expected_routes=settings.failover_expected_routes,
         max_routes=settings.failover_max_routes,
-        max_age=settings.limits.max_posture_age,
+        # The second time in a row it is too long, before all of the posture is.
+        max_age=0.75 * settings.limits.max_posture_age,
         now=now,
     )
     executor = Executor(

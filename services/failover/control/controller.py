@@ -337,7 +337,7 @@ def _is_for(plan: PlanRecord, switchover: Switchover) -> bool:
 def _held(override: Override, failed: str) -> Override:
     """An operator's word that could not be carried out is not tried again and again."""
     reason = (
-        f"{override.reason} (the plan for it came to nothing: {failed}; "
+        f"{override.reason} (the plan for it was not finished: {failed}; "
         "POST /api/v1/failover/ack tries again)"
     )
     return replace(override, mode=Mode.HOLD, reason=reason)
