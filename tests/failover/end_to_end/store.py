@@ -120,6 +120,14 @@ class Store:
             self._portal.call(self._conn.execute, "DELETE FROM held_up")
             self._portal.call(self._conn.execute, f"SELECT pg_advisory_unlock({_LOCK})")
 
+    def end_connections(self, application: str) -> None:
+        """Those of an application, whatever they are at."""
+        self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = $1",
+            application,
+        )
+
     def until_held_up(self) -> None:
         """Returns once somebody waits in such a write."""
         eventually(self._check_held_up, _WITHIN_S)

@@ -56,6 +56,17 @@ def test_a_leader_that_is_killed_at_every_request_before_and_after_its_effect(
     check_moved_once(stage, ill.other)
 
 
+def test_a_database_that_ends_all_connections_at_every_write_of_the_journal(stage: Stage) -> None:
+    ill = stage.serving()
+    stage.break_site(ill)
+    for write in ["plan running", *(f"{step} begun" for step in STEPS), "plan done"]:
+        with stage.store.held_up(write):
+            stage.store.until_held_up()
+            stage.timeline.note(f"{write!r} is about to be written, and all connections end")
+            stage.store.end_connections("bgpilot failover")
+    check_moved_once(stage, ill.other)
+
+
 def test_a_leader_that_is_asked_to_end_in_the_middle_leaves_the_rest_to_the_other_one(
     stage: Stage,
 ) -> None:

@@ -19,7 +19,7 @@ ALL_OF_GCP = "/compute/v1/"
 
 @pytest.mark.parametrize(
     ("hidden", "rule"),
-    [(HEALTH, "blind"), (ALL_OF_GCP, "posture_unknown")],
+    [(HEALTH, "blind"), (ALL_OF_GCP, "posture_unclear")],
     ids=["what they watch", "all of GCP"],
 )
 def test_nothing_moves_while_the_observers_are_blind(stage: Stage, hidden: str, rule: str) -> None:
@@ -67,6 +67,22 @@ def test_a_plan_that_bmp_cannot_confirm_at_last_stays_as_it_is(stage: Stage) -> 
         plan = stage.until_ended()
     assert (plan["state"], plan["alarm"]) == ("unconfirmed", "bmp_silent")
     assert stage.serving() is ill.other
+
+
+def test_what_a_router_says_while_nobody_hears_it_counts_once_it_is_heard_again(
+    stage: Stage,
+) -> None:
+    ill = stage.serving()
+    stage.break_site(ill)
+    with stage.store.held_up("withdraw begun"):
+        stage.store.until_held_up()
+        stage.timeline.note("the station stops")
+        stage.station.stop_ingest()
+    with stage.store.held_up("confirm_moved begun"):
+        stage.store.until_held_up()
+        stage.timeline.note("the station starts again")
+        stage.station.start_ingest()
+    assert stage.until_moved(ill.other)["alarm"] is None
 
 
 @contextlib.contextmanager
