@@ -42,9 +42,20 @@ def zone(name: str) -> tzinfo:
 
 
 def last(trigger: CronTrigger, now: datetime, within: timedelta) -> datetime | None:
-    """The last time that it came, if that was within so long; the same for all who ask."""
+    """The last time that it came, if that was within so long; the same for all who ask.
+
+    An hour that the clock shows twice counts once, and a time that a day leaves out does not come.
+    """
     found = None
-    at = trigger.get_next_fire_time(None, now - within)
+    at = _after(trigger, now - within)
     while at is not None and at <= now:
-        found, at = at, trigger.get_next_fire_time(at, at + timedelta(microseconds=1))
+        if not at.astimezone(trigger.timezone).fold:
+            found = at
+        at = _after(trigger, at + timedelta(microseconds=1))
     return found
+
+
+def _after(trigger: CronTrigger, moment: datetime) -> datetime | None:
+    """When it comes next. In UTC, in which one moment follows the other."""
+    at: datetime | None = trigger.get_next_fire_time(None, moment.astimezone(UTC))
+    return None if at is None else at.astimezone(UTC)

@@ -10,7 +10,6 @@ import pytest
 from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import text
 
-from services.failover import cron
 from services.failover.acting.journal import LeaseLostError
 from services.failover.control.schedule import Schedule, coming, scheduled
 from tests.failover.running import LOCAL_SERVES, REMOTE_SERVES, running
@@ -267,26 +266,3 @@ def test_none_comes_by_itself_unless_it_is_set() -> None:
     one = scheduled(World().settings(failover_practice_cron="0 3 * * tue"))
     assert one is not None
     assert (one.is_real, one.stay) == (False, timedelta(minutes=30))
-
-
-def test_its_time_is_that_of_a_time_zone_and_the_same_for_all_who_ask() -> None:
-    berlin = cron.zone("Europe/Berlin")
-    trigger = cron.parsed("0 3 * * sun", berlin)
-    asked = datetime(2026, 10, 25, 3, 7, tzinfo=berlin)  # the day on which the clocks go back
-    last = cron.last(trigger, asked, timedelta(minutes=10))
-    assert last == datetime(2026, 10, 25, 2, 0, tzinfo=UTC)
-    assert cron.last(trigger, asked + timedelta(minutes=4), timedelta(minutes=10)) is None
-
-
-@pytest.mark.parametrize(
-    ("written", "why"),
-    [
-        ("0 3 * *", "five fields"),
-        ("0 3 * * 1", "by their names"),
-        ("61 3 * * mon", "is no schedule: "),
-        ("0 3 * * someday", "is no schedule: "),
-    ],
-)
-def test_what_is_no_schedule_is_refused_with_what_to_write(written: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        cron.parsed(written, UTC)
