@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 _STAGE = pytest.StashKey[Stage]()
+_TOLD = pytest.StashKey[list[tuple[str, str]]]()
 
 
 @pytest.fixture(scope="package")
@@ -34,6 +35,7 @@ def stage(running: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
     request.node.stash[_STAGE] = running
     running.settle()
     yield running
+    request.node.stash[_TOLD] = running.told_in_full()  # it may be gone when that is reported
     running.check_always_reachable()
 
 
@@ -44,5 +46,6 @@ def pytest_runtest_makereport(
     """Adds what happened to the report of a test that failed."""
     report = yield
     if report.failed and _STAGE in item.stash:
-        report.sections += item.stash[_STAGE].told_in_full()
+        told = item.stash.get(_TOLD, None)
+        report.sections += item.stash[_STAGE].told_in_full() if told is None else told
     return report
