@@ -56,6 +56,19 @@ def test_a_leader_that_is_killed_at_every_request_before_and_after_its_effect(
     check_moved_once(stage, ill.other)
 
 
+def test_a_plan_that_all_replicas_left_when_they_were_killed_is_carried_on(stage: Stage) -> None:
+    ill = stage.serving()
+    stage.break_site(ill)
+    with stage.store.held_up("withdraw begun"):
+        stage.store.until_held_up()
+        stage.timeline.note("all replicas are killed")
+        for replica in stage.replicas:
+            replica.signal(signal.SIGKILL)
+        for replica in stage.replicas:
+            replica.restart()
+    check_moved_once(stage, ill.other)
+
+
 def test_a_database_that_ends_all_connections_at_every_write_of_the_journal(stage: Stage) -> None:
     ill = stage.serving()
     stage.break_site(ill)
