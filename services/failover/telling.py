@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import sys
 import uuid
@@ -50,10 +51,14 @@ class CloudLogHandler(logging.Handler):
         self._numbers = itertools.count(1)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See logging.Handler."""
+        """See logging.Handler. What cannot be told is no reason to end what is being told of."""
         # What it says of itself would never end.
-        if record.name.startswith(_TOLD) and record.name != cloud_log.__name__:
+        if not record.name.startswith(_TOLD) or record.name == cloud_log.__name__:
+            return
+        try:
             self._to.offer(self._entry(record))
+        except (TypeError, ValueError, RecursionError):
+            self.handleError(record)
 
     def _entry(self, record: logging.LogRecord) -> Entry:
         event = _event(record)
@@ -66,15 +71,26 @@ class CloudLogHandler(logging.Handler):
             insert_id=f"{self._run}-{next(self._numbers)}",
         )
 
-    def _bounded(self, payload: Mapping[str, Any]) -> dict[str, object]:
-        text = orjson.dumps(redacted(payload), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    def _bounded(self, payload: Mapping[str, Any]) -> Mapping[str, object]:
+        told = self._without_secrets(redacted(json.loads(json.dumps(payload, default=str))))
+        size = len(orjson.dumps(told))
+        if size > _MOST_BYTES or not isinstance(told, dict):
+            message = self._clean(str(payload["message"])[:1_000])
+            return {"message": message, "left_out": f"{size} bytes"}
+        return told
+
+    def _without_secrets(self, value: object) -> object:
+        if isinstance(value, dict):
+            return {self._clean(name): self._without_secrets(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self._without_secrets(each) for each in value]
+        return self._clean(value) if isinstance(value, str) else value
+
+    def _clean(self, text: str) -> str:
         for secret in self._secrets:
-            # As JSON has it within a text.
-            text = text.replace(orjson.dumps(secret).decode()[1:-1], "***")
-        if len(text) > _MOST_BYTES:
-            return {"message": str(payload["message"])[:1_000], "left_out": f"{len(text)} bytes"}
-        found: dict[str, object] = orjson.loads(text)
-        return found
+            text = text.replace(secret, "***")
+        # Half of a surrogate pair is no text to whoever gets it.
+        return text.encode("utf-8", "replace").decode()
 
 
 def secrets_of(settings: FailoverSettings) -> list[str]:

@@ -41,7 +41,7 @@ def kept() -> Iterator[Kept]:
     log.configure("failover", LogSettings(_env_file=None, log_format="json"))
     root.handlers[0].setStream(io.StringIO())  # type: ignore[attr-defined]  # it is a StreamHandler
     kept: Any = Kept()
-    secrets = ['an"odd secret', "hunter2"]
+    secrets = ['an"odd secret', "hunter2", "543", "true"]
     root.addHandler(CloudLogHandler(kept, labels=LABELS, secrets=secrets))
     yield kept
     root.handlers[:] = before
@@ -94,6 +94,27 @@ def test_no_secret_is_told(kept: Kept) -> None:
     assert entry.payload["reason"] == "the answer has *** in it"
     assert entry.payload["api_token"] == "***"
     assert "hunter2" not in str(entry.payload)
+
+
+def test_a_secret_that_is_like_a_number_or_a_word_of_json_spoils_no_entry(kept: Kept) -> None:
+    structlog.get_logger("services.failover.x").info("step", port=5432, undo=True, said="543 true")
+    [entry] = kept.entries
+    payload = entry.payload
+    assert (payload["port"], payload["undo"], payload["said"]) == (5432, True, "*** ***")
+
+
+def test_half_of_a_character_is_told_as_a_question_mark(kept: Kept) -> None:
+    structlog.get_logger("services.failover.x").info("step", reason="a \ud800 b")
+    assert kept.entries[0].payload["reason"] == "a ? b"
+
+
+def test_what_cannot_be_told_does_not_end_what_it_tells_of(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    structlog.get_logger("services.failover.x").info("step", number=1 << 80)
+    structlog.get_logger("services.failover.x").info("step done")
+    assert [entry.payload["message"] for entry in kept.entries] == ["step done"]
 
 
 def test_an_error_is_told_with_its_traceback(kept: Kept) -> None:

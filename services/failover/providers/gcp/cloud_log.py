@@ -83,10 +83,13 @@ class CloudLog:
         self._keep_bound()
 
     async def run(self, *, every: float, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Sends what has come, every so many seconds."""
+        """Sends what has come, every so many seconds, whatever becomes of it."""
         while True:
             await sleep(every)
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:
+                log.exception("log entries cannot be sent")
 
     async def flush(self) -> bool:
         """Sends all that waits; False where it cannot be had, and waits on."""

@@ -206,3 +206,27 @@ async def test_it_is_sent_every_few_seconds_and_nothing_is_lost_when_that_is_bro
         await asyncio.wait([running])
         await log.close(5.0)
     assert list(fake.entries) == ["run-1", "run-2"]
+
+
+async def test_what_nobody_thought_of_does_not_end_it() -> None:
+    sent: list[Any] = []
+    turns = asyncio.Semaphore(2)
+
+    async def call(it: Any) -> object:
+        sent.append(it.body)
+        if len(sent) == 1:
+            raise RuntimeError("nobody thought of this")
+        return {}
+
+    async def sleep(_: float) -> None:
+        await turns.acquire()
+
+    caller: Any = call
+    log = CloudLog(caller, project="edge", log_id="bgpilot-failover", most=10)
+    log.offer(entry(1))
+    running = asyncio.create_task(log.run(every=2.0, sleep=sleep))
+    while len(sent) < 2:
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+    assert sent[0] == sent[1]
