@@ -163,6 +163,8 @@ class _Turning:
 
     def out(self) -> Practice:
         it, leg = self.it, self.it.leg
+        if leg is None and it.outcome is not None:
+            return it.ended(it.outcome, it.detail)  # called off before anything was moved
         if leg is None or leg.ended_at is None:
             return it
         if leg.is_done:

@@ -57,6 +57,17 @@ def hindered(around: Around = AROUND, **differs: Any) -> str:
     return "; ".join(obstacles(replace(QUIET, **differs), LIMITS, around, STAY))
 
 
+def test_one_that_is_called_off_before_its_plan_begins_moves_nothing() -> None:
+    off = replace(OUT, outcome=Outcome.INTERRUPTED, detail="bob ended it")
+    ended = turned(off)
+    assert (ended.phase, ended.outcome, ended.detail) == (
+        Phase.ENDED,
+        Outcome.INTERRUPTED,
+        "bob ended it",
+    )
+    assert turned(off, plan_in_flight=True) == off
+
+
 def test_one_begins_from_where_the_traffic_is() -> None:
     begun = turned(PENDING)
     assert (begun.phase, begun.home) == (Phase.OUT, LOCAL)
