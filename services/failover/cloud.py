@@ -24,7 +24,7 @@ from services.failover.providers.gcp import connect as gcp
 from services.failover.providers.gcp import preflight as gcp_preflight
 from services.failover.providers.gcp.auth import METADATA_HOST, from_file
 from services.failover.providers.gcp.cloud_log import CloudLog
-from services.failover.providers.gcp.cloud_router import CloudRouters, SiteRouter
+from services.failover.providers.gcp.cloud_router import CloudRouters, Patience, SiteRouter
 from services.failover.providers.gcp.compute import RouterName
 from services.failover.providers.gcp.observers import BackendsObserver, BgpObserver
 from services.failover.providers.gcp.readings import Rule
@@ -126,7 +126,14 @@ def connected(
         origin=settings.failover_cloudflare_url,
     )
     routers = _routers(settings)
-    cloud_routers = CloudRouters(google.compute, routers, generation=lambda: generation() or 0)
+    # A request is not carried out any more once nobody has waited for it for so long.
+    landing = settings.failover_step_seconds
+    cloud_routers = CloudRouters(
+        google.compute,
+        routers,
+        generation=lambda: generation() or 0,
+        patience=Patience(landing=landing),
+    )
     clients = _exabgps(settings, limits, breakers)
     speakers = {
         site: exabgp.SessionsObserver(client, site=site, now=_now)
@@ -154,7 +161,7 @@ def connected(
                 },
             }
         ),
-        tunnels=CloudflareActuator(flare, selector, priorities),
+        tunnels=CloudflareActuator(flare, selector, priorities, landing=landing),
         backends=_backends(settings, google),
         sessions={
             **{

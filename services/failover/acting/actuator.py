@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from services.failover.acting.earlier import Earlier
     from services.failover.policy.model import Step
 
 
@@ -55,6 +56,12 @@ class ActionError(Exception):
     """Seconds that have to go by before that; None: as few as one likes."""
 
 
+class StillUnderWayError(ActionError):
+    """What would end the effect of a step may still happen: that is waited for."""
+
+    may_pass = True
+
+
 class OutcomeUnknownError(ActionError):
     """The request may have had its effect: to be looked up, never repeated blindly."""
 
@@ -82,4 +89,12 @@ class Actuator(Protocol):
 
     async def verify(self, step: Step) -> Done | NotDone:
         """Reads the provider anew. Raises ActionError where it cannot be read."""
+        ...
+
+    async def pending(self, step: Step, earlier: Sequence[Earlier]) -> str | None:
+        """Whether this step, as it was sent before, may still take effect, and what to do then.
+
+        None: it has had its effect, or never will. `earlier` is what the journal has of it. Raises
+        ActionError where that cannot be found out.
+        """
         ...

@@ -49,6 +49,8 @@ class Exchange:
     error: str | None = None
     answer: object | None = None
     """Of a write; what is read is kept as evidence, where it is any."""
+    is_in_doubt: bool = False
+    """Whether it is a write of which nobody knows whether it was, or will be, carried out."""
 
     def as_row(self) -> dict[str, object]:
         """It as JSON has it, with every secret left out."""
@@ -64,6 +66,8 @@ class Exchange:
             "ids": dict(self.ids),
             "error": self.error,
             "answer": _bounded(redacted(self.answer)),
+            "writes": self.call.writes,
+            "is_in_doubt": self.is_in_doubt,
         }
 
 
@@ -84,6 +88,28 @@ def record(exchange: Exchange) -> None:
     """Hands an exchange to all who listen."""
     for sink in _SINKS.get():
         sink(exchange)
+
+
+_CHECKS: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("checks", default=())
+
+
+@contextmanager
+def writing_only_if(check: Callable[[], None]) -> Iterator[None]:
+    """Has `check` called right before each write within goes out: what it raises keeps it back.
+
+    A process may be frozen after it was last asked whether it leads, and wake up much later.
+    """
+    before = _CHECKS.set((*_CHECKS.get(), check))
+    try:
+        yield
+    finally:
+        _CHECKS.reset(before)
+
+
+def may_write() -> None:
+    """Raises what a check raises."""
+    for check in _CHECKS.get():
+        check()
 
 
 def redacted(value: object) -> object:

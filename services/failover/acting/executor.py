@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from services.failover.acting import outcome
-from services.failover.acting.actuator import ActionError, Done, NotDone, OutcomeUnknownError
-from services.failover.acting.exchanges import recording
+from services.failover.acting.actuator import (
+    ActionError,
+    Done,
+    NotDone,
+    OutcomeUnknownError,
+    StillUnderWayError,
+)
+from services.failover.acting.earlier import NUMBER, WITHIN_SECONDS, opposite
+from services.failover.acting.exchanges import recording, writing_only_if
 from services.failover.acting.journal import (
     OBSERVING,
     PlanState,
@@ -247,9 +254,22 @@ class Executor:
             if it.step.kind in OBSERVING:
                 since = outcome.acted_at(record, it.ordinal)
                 return await self._confirmation.confirm(it.step, since=since)
-            return await self._actuators[it.step.kind].verify(it.step)
+            seen = await self._actuators[it.step.kind].verify(it.step)
+            return seen if isinstance(seen, NotDone) else await self._lasting(it.step)
         except ActionError as error:
             return _Unseen(str(error))
+
+    async def _lasting(self, step: Step) -> Done | NotDone:
+        """Whether it is so, and stays so by all that is known.
+
+        What is under way is asked for first: what ends meanwhile is seen by the look after that.
+        """
+        actuator, against = self._actuators[step.kind], opposite(step)
+        earlier = await self._journal.sent(against, within_s=WITHIN_SECONDS)
+        if pending := await actuator.pending(against, earlier):
+            raise StillUnderWayError(f"{outcome.named(step)} would not last: {pending}")
+        self._check()
+        return await actuator.verify(step)
 
     async def _send(self, record: PlanRecord, it: StepRecord) -> _Sent:
         actuator = self._actuators[it.step.kind]
@@ -269,7 +289,7 @@ class Executor:
             raise LookupError("the journal did not keep the request id")
         self._check()
         try:
-            await self._apply(record, it, begun.request_id)
+            await self._apply(record, begun, begun.request_id)
         except OutcomeUnknownError as error:
             log.warning("outcome unknown", step=outcome.named(it.step), reason=str(error))
             return _Sent(error.is_repeatable, str(error))
@@ -280,29 +300,31 @@ class Executor:
         return _Sent(may_be_sent=False)
 
     async def _apply(self, record: PlanRecord, it: StepRecord, request_id: str) -> None:
-        """Also what came of a request that failed is written down."""
+        """Also what came of a request that failed is written down. `it` is the step as begun."""
         heard: list[Exchange] = []
         failed: ActionError | None = None
         try:
-            with recording(heard.append):
+            with recording(heard.append), writing_only_if(self._check):
                 await self._actuators[it.step.kind].apply(it.step, request_id=request_id)
         except ActionError as error:
             failed = error
         if heard:
             self._check()
-            await self._journal.heard(record.plan_id, it.ordinal, [one.as_row() for one in heard])
+            rows = [one.as_row() | {NUMBER: len(it.requests)} for one in heard]
+            await self._journal.heard(record.plan_id, it.ordinal, rows)
         if failed is not None:
             raise failed
 
     async def _guard(self, step: Step) -> _Sent | None:
-        """Never withdraws the last announcement: the provider is read at this moment.
+        """Never withdraws the last announcement: the provider is read at this moment, and nothing
+        that was sent before may end the other one.
 
         None: the other site announces.
         """
         self._check()
         other = Step(StepKind.ADVERTISE, step.site.other)
         try:
-            seen = await self._actuators[StepKind.ADVERTISE].verify(other)
+            seen = await self._lasting(other)
         except ActionError as error:
             if error.may_pass:
                 return _put_off(step, error)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.failover.acting.actuator import Request
+    from services.failover.acting.earlier import Earlier
     from services.failover.policy.model import Plan, Site, Step
 
 
@@ -164,6 +165,13 @@ class Journal(Protocol):
         convergence_s: float | None,
     ) -> PlanRecord:
         """The plan has ended."""
+        ...
+
+    async def sent(self, step: Step, *, within_s: float) -> tuple[Earlier, ...]:
+        """Steps of any plan, of the same kind and site, for which something may have been sent.
+
+        Those that ended within so many seconds, or have not. A read, which needs no lease.
+        """
         ...
 
     async def aborted(self, plan_id: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from services.failover.acting.earlier import Earlier
 from services.failover.acting.journal import (
     LeaseLostError,
     PlanInFlightError,
@@ -129,6 +130,17 @@ class MemoryJournal:
                 convergence_s=convergence_s,
             )
         )
+
+    async def sent(self, step: Step, *, within_s: float) -> tuple[Earlier, ...]:
+        """See `Journal`."""
+        now = self._now()
+        found = [
+            Earlier(one, (now - (one.ended_at or now)).total_seconds())
+            for plan in self.plans.values()
+            for one in plan.steps
+            if one.request_id and (one.step.kind, one.step.site) == (step.kind, step.site)
+        ]
+        return tuple(one for one in found if one.age_s < within_s)
 
     async def aborted(self, plan_id: str) -> str | None:
         """See `Journal`."""

@@ -65,6 +65,8 @@ class BmpConfirmation:
             old, _ = await self._fresh(step.site.other, since)
         except UserError as error:
             raise ActionError(f"BMP cannot be asked: {error}") from error
+        if not old and _was_never_there(step):
+            return Done({**evidence, "old": "not announced before"})
         return self._moved(step.site.other, active, old, evidence)
 
     def _not_seen(
@@ -138,6 +140,12 @@ class BmpConfirmation:
             )
         asked = [("prefix", self._prefixes[site]), ("match", "exact"), ("state", "all"), *selector]
         return await self._routes.routes(asked, _MOST)
+
+
+def _was_never_there(step: Step) -> bool:
+    """Whether the old site did not announce when the plan was made, so that nothing had to go."""
+    change = step.diff.get("withdrawn")
+    return isinstance(change, dict) and change.get("before") is False
 
 
 def _is_beaten(route: RouteBody, others: Sequence[RouteBody]) -> bool:

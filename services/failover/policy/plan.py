@@ -22,9 +22,10 @@ def switch(posture: Posture, target: Site, *, reason: str, withdraws: bool = Tru
         Step(StepKind.PREFER, target, _preferred(posture, target)),
     ]
     if withdraws:
+        gone = _advertised(posture, old, after=False)
         steps += [
-            Step(StepKind.WITHDRAW, old, _advertised(posture, old, after=False)),
-            Step(StepKind.CONFIRM_MOVED, target),
+            Step(StepKind.WITHDRAW, old, gone),
+            Step(StepKind.CONFIRM_MOVED, target, {"withdrawn": gone["advertised"]}),
         ]
     return Plan(target, tuple(steps), reason)
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 from services.failover.acting.actuator import Actuator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from services.failover.acting.actuator import Done, NotDone, Rehearsal, Request
+    from services.failover.acting.earlier import Earlier
     from services.failover.policy.model import Site, Step
 
 
@@ -75,3 +76,7 @@ class Announcers:
     async def verify(self, step: Step) -> Done | NotDone:
         """See `Actuator`."""
         return await self._of[step.site].verify(step)
+
+    async def pending(self, step: Step, earlier: Sequence[Earlier]) -> str | None:
+        """See `Actuator`."""
+        return await self._of[step.site].pending(step, earlier)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import httpx
 import orjson
 
-from services.failover.acting.exchanges import Exchange
+from services.failover.acting.exchanges import Exchange, may_write
 from services.failover.providers.faults import (
     CallError,
     CallUnknownError,
@@ -128,6 +128,7 @@ class Caller:
             ids=exchanged.ids,
             error=str(exchanged.error) if exchanged.error is not None else None,
             answer=exchanged.answer if call.writes else None,
+            is_in_doubt=isinstance(exchanged.error, CallUnknownError),
         )
         self.guard.note(exchange, exchanged.fault)
         return exchanged
@@ -143,8 +144,14 @@ class Caller:
             headers["content-type"] = "application/json"
         try:
             async with asyncio.timeout(self.limits.call_seconds):
+                if call.writes:
+                    may_write()
                 response = await self._client.request(
-                    call.method, call.url, content=content, headers=headers
+                    call.method,
+                    call.url,
+                    content=content,
+                    headers=headers,
+                    extensions={"trace": _last_check} if call.writes else None,
                 )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             said = f"no connection could be made ({_named(error)})"
@@ -204,6 +211,12 @@ class _Exchanged:
     @property
     def fault(self) -> Fault | None:
         return self.error.fault if self.error is not None else None
+
+
+async def _last_check(event: str, _: object) -> None:
+    """Of httpcore, which tells of each stage: to connect may have taken long."""
+    if event.endswith("send_request_headers.started"):
+        may_write()
 
 
 def _parsed(response: httpx.Response) -> tuple[object, bool]:

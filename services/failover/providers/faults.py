@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from services.failover.acting.actuator import ActionError, OutcomeUnknownError
+from services.failover.acting.journal import StoppedError
 from shared.breaker import Verdict
 
 _MOST_SAID = 400
@@ -106,8 +107,11 @@ def verdict(error: Exception) -> Verdict:
     """What an error says of the provider, for its breaker.
 
     A refusal shows it to be well. A rate limit, or our own lack of a token, shows nothing. A 401
-    counts, since one after the other means that nothing can be done here.
+    counts, since one after the other means that nothing can be done here. What we kept
+    back, since we do not lead any more, was never sent.
     """
+    if isinstance(error, StoppedError):
+        return Verdict.IGNORED
     if not isinstance(error, CallError) or error.fault in _FAILURES:
         return Verdict.FAILURE
     return Verdict.IGNORED if error.fault in _SILENT else Verdict.SUCCESS

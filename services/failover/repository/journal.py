@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from services.failover.acting.actuator import Request
+    from services.failover.acting.earlier import Earlier
     from services.failover.acting.journal import PlanRecord, PlanState, StepRecord, StepState
     from services.failover.policy.model import Plan, Step
 
@@ -122,6 +123,11 @@ class PostgresJournal:
                 generation=generation,
             )
             return await self._plan(conn, plan_id)
+
+    async def sent(self, step: Step, *, within_s: float) -> tuple[Earlier, ...]:
+        """See `Journal`."""
+        async with self._engine.connect() as conn:
+            return await plans.sent(conn, step, within_s=within_s)
 
     async def aborted(self, plan_id: str) -> str | None:
         """See `Journal`."""

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import text
 
 from services.failover.acting.actuator import Request
+from services.failover.acting.earlier import Earlier
 from services.failover.acting.exchanges import redacted
 from services.failover.acting.journal import PlanRecord, PlanState, StepRecord, StepState
 from services.failover.policy.model import Site, Step, StepKind
@@ -90,6 +91,12 @@ SELECT *, extract(epoch FROM clock_timestamp() - begun_at)::float8 AS age_s
   FROM failover.plan ORDER BY begun_at DESC LIMIT :limit
 """
 _STEPS = "SELECT * FROM failover.plan_step WHERE plan_id = :plan_id ORDER BY ordinal"
+_SENT = """
+SELECT *, coalesce(extract(epoch FROM clock_timestamp() - ended_at), 0)::float8 AS age_s
+  FROM failover.plan_step
+ WHERE kind = :kind AND site = :site AND request_id IS NOT NULL
+   AND (ended_at IS NULL OR ended_at > clock_timestamp() - make_interval(secs => :within_s))
+"""
 _FLIPS = """
 SELECT begun_at FROM failover.plan
  WHERE asked_by IS NULL AND acknowledged_at IS NULL AND begun_at > :since ORDER BY begun_at
@@ -236,6 +243,13 @@ async def running(conn: AsyncConnection) -> PlanRecord | None:
 async def latest(conn: AsyncConnection, limit: int) -> list[PlanRecord]:
     """The last plans, the newest first."""
     return await _plans(conn, _LATEST, {"limit": limit})
+
+
+async def sent(conn: AsyncConnection, step: Step, *, within_s: float) -> tuple[Earlier, ...]:
+    """Steps of its kind and site that may have been sent, and ended so lately, or have not."""
+    values = {"kind": step.kind.value, "site": step.site.value, "within_s": within_s}
+    found = (await conn.execute(text(_SENT), values)).mappings()
+    return tuple(Earlier(_step(row), row["age_s"]) for row in found)
 
 
 async def flips(conn: AsyncConnection, since: datetime) -> tuple[datetime, ...]:

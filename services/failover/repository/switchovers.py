@@ -29,17 +29,29 @@ SELECT :from_site, :to_site, :owner, :reason, :lifted_rules, at.moment,
   FROM (SELECT coalesce(CAST(:scheduled_at AS timestamptz), clock_timestamp()) AS moment) AS at
 ON CONFLICT DO NOTHING RETURNING {_FIELDS}
 """
-_PENDING = f"SELECT {_FIELDS} FROM failover.switchover WHERE state = 'pending'"
 _END = """
 UPDATE failover.switchover
-   SET state = :state, detail = :detail, plan_id = CAST(:plan_id AS uuid),
-       ended_at = clock_timestamp()
+   SET state = :state, detail = :detail, ended_at = clock_timestamp()
  WHERE switchover_id = :switchover_id AND state = 'pending'
 """
-_EXPIRE = """
-UPDATE failover.switchover
+_OF_IT = "p.asked_by = s.owner AND p.target = s.to_site AND p.begun_at >= s.scheduled_at"
+_SETTLE = f"""
+UPDATE failover.switchover AS s
+   SET state = CASE p.state WHEN 'done' THEN 'done' ELSE 'failed' END, detail = p.detail,
+       plan_id = p.plan_id, ended_at = p.ended_at
+  FROM failover.plan AS p
+ WHERE s.state = 'pending' AND p.state <> 'running' AND {_OF_IT}
+"""
+_IS_BEGUN = f"""
+EXISTS (SELECT FROM failover.plan AS p WHERE p.state = 'running' AND {_OF_IT})
+"""
+_EXPIRE = f"""
+UPDATE failover.switchover AS s
    SET state = 'expired', detail = 'it could not be begun in time', ended_at = clock_timestamp()
- WHERE state = 'pending' AND until <= clock_timestamp()
+ WHERE state = 'pending' AND until <= clock_timestamp() AND NOT {_IS_BEGUN}
+"""
+_PENDING = f"""
+SELECT {_FIELDS}, {_IS_BEGUN} AS is_begun FROM failover.switchover AS s WHERE state = 'pending'
 """
 _FAILED = """
 SELECT detail FROM failover.plan
@@ -71,6 +83,8 @@ class Switchover:
     state: str
     detail: str | None
     is_due: bool
+    is_begun: bool = False
+    """Whether a plan for it is under way."""
 
     def as_override(self) -> Override:
         """What it is for the policy."""
@@ -103,25 +117,18 @@ async def ask(
 
 
 async def pending(conn: AsyncConnection) -> Switchover | None:
-    """The one that is still to be done, due or not; ends one whose time is over."""
+    """The one that is still to be done, or is being done.
+
+    One whose plan has ended, or whose time is over, ends here.
+    """
+    await conn.execute(text(_SETTLE))
     await conn.execute(text(_EXPIRE))
     return _switchover((await conn.execute(text(_PENDING))).mappings().one_or_none())
 
 
-async def end(
-    conn: AsyncConnection,
-    switchover_id: int,
-    state: str,
-    detail: str,
-    plan_id: str | None = None,
-) -> bool:
-    """Ends it; False where it had ended already."""
-    values = {
-        "switchover_id": switchover_id,
-        "state": state,
-        "detail": detail,
-        "plan_id": plan_id,
-    }
+async def end(conn: AsyncConnection, switchover_id: int, state: str, detail: str) -> bool:
+    """Ends it without a plan; False where it had ended already."""
+    values = {"switchover_id": switchover_id, "state": state, "detail": detail}
     return (await conn.execute(text(_END), values)).rowcount == 1
 
 

@@ -133,6 +133,7 @@ class Controller:
     def touch(self, site: Site, is_announced: bool) -> None:
         """By somebody else, after whatever is still being done."""
         self.world.late.clear()
+        self.world.astray.clear()
         self.world.announce(site, is_announced)
         self.was_touched = True
 
@@ -142,6 +143,13 @@ class Controller:
         self.crash(points)
         self.cycle()
         self.touch(site, is_announced)
+
+    def turned_round(self, target: Site, kind: StepKind, fault: Fault) -> None:
+        """It is sent to a site, where a step goes wrong, and back again."""
+        self.break_next(kind, fault)
+        self.order(Mode(target.value), 10.0)
+        self.cycle()
+        self.order(Mode(target.other.value), 1_000.0)
 
     # ---- what it does
 
@@ -183,7 +191,7 @@ class Controller:
         self.world.unreadable, self.world.is_away_for = 0, None
         self.world.is_bmp_deaf = self.world.is_bmp_gone = False
         self.world.points.clear()
-        self.wait(LATE_SECONDS)
+        self.wait(max(LATE_SECONDS.values()))
         self.world.seen = dict(self.world.advertised)
         self.cycle()
         assert not self._running()

@@ -60,7 +60,7 @@ class _Losing:
         self._left = at
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        if name != "aborted":
+        if name not in ("aborted", "sent"):
             if self._left == 0:
                 self._proxy.lose_next(self._cut)
             self._left -= 1

@@ -31,12 +31,14 @@ LIFTED = st.sampled_from(
     [None, None, "target_is_well", "selector_matches", "routes_touched", "one_site_advertised"]
 )
 ACTING = st.sampled_from([StepKind.ADVERTISE, StepKind.PREFER, StepKind.WITHDRAW])
+LATER = [Fault.LATE, Fault.VERY_LATE, Fault.ASTRAY]
 
 TROUBLE = st.one_of(
     st.tuples(st.just("break_next"), ACTING, st.sampled_from(Fault)),
     st.tuples(st.just("crash"), st.integers(0, 60)),
     st.tuples(st.just("lose"), st.integers(0, 60)),
     st.tuples(st.just("interrupted"), SITES, st.integers(0, 30), SITES, st.booleans()),
+    st.tuples(st.just("turned_round"), SITES, ACTING, st.sampled_from(LATER)),
     st.tuples(st.just("abort"), st.integers(0, 60)),
     st.tuples(st.just("go_away"), SITES | st.none()),
     st.tuples(st.just("have_bmp"), st.sampled_from(["deaf", "gone", "there", "there"])),

@@ -27,7 +27,9 @@ from services.failover.acting.memory import MemoryJournal
 from services.failover.policy.model import Posture, Site, Step, StepKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from services.failover.acting.earlier import Earlier
 
 Result = TypeVar("Result")
 
@@ -58,10 +60,13 @@ class Fault(Enum):
     UNREADABLE = "it cannot be read the next few times"
     BUSY = "it has too much to do, and takes no change now"
     LATE = "no answer comes, and it happens a while later"
+    VERY_LATE = "it is accepted, and is done only when nobody waits for it any more"
+    ASTRAY = "it is on its way for a while, and nobody can know of it until it arrives"
 
 
-LATE_SECONDS = 20.0
-"""A provider that took a change is done with it within the time that a step has."""
+LATE_SECONDS = {Fault.LATE: 20.0, Fault.VERY_LATE: 400.0, Fault.ASTRAY: 20.0}
+LANDING_SECONDS = 25.0
+"""After its step has ended, a request arrives within this or never."""
 
 
 class Clock:
@@ -162,6 +167,10 @@ class World:
     """By plan and step: a step is sent again with the same."""
     late: dict[str, tuple[float, Step]] = field(default_factory=dict)
     """By request id what the provider has taken, and when it is done."""
+    astray: list[tuple[float, Step, str]] = field(default_factory=list)
+    """What it has not taken yet, with when it will, and the request id."""
+    done: set[str] = field(default_factory=set)
+    """Requests to routers that were carried out: none is a second time."""
     ids: itertools.count[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -186,8 +195,11 @@ class World:
     def posture(self) -> Posture:
         return Posture(self.clock.now(), dict(self.advertised), self.preferred)
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step, request_id: str) -> None:
         """A site's router does as it was told."""
+        if request_id in self.done:
+            return
+        self.done.add(request_id)
         if step.kind is StepKind.WITHDRAW:
             assert self.advertised[step.site.other], "withdrawn everywhere"
         self.announce(step.site, step.kind is StepKind.ADVERTISE)
@@ -196,7 +208,19 @@ class World:
         for request_id, (at, step) in list(self.late.items()):
             if self.clock.seconds >= at:
                 del self.late[request_id]
-                self.do(step)
+                self.do(step, request_id)
+        for one in list(self.astray):
+            at, step, request_id = one
+            if self.clock.seconds >= at:
+                self.astray.remove(one)
+                self._arrive(step, request_id)
+
+    def _arrive(self, step: Step, request_id: str) -> None:
+        if step.kind is StepKind.PREFER:
+            assert self.advertised[step.site], "traffic is led to where nothing is announced"
+            self.priority |= wanted(step.site)
+        elif request_id not in self.late:
+            self.do(step, request_id)
 
     def _abort(self) -> None:
         for plan in self.journal.plans.values():
@@ -242,8 +266,15 @@ class Provider:
             raise OutcomeUnknownError("it is still being done")
         faults = self._world.faults[step.kind]
         fault = faults.popleft() if faults else None
-        if fault is Fault.LATE and step.kind is not StepKind.PREFER:
-            self._world.late[request_id] = self._world.clock.seconds + LATE_SECONDS, step
+        # Who woke up after another one took over asks right before a request goes out.
+        if fault is Fault.ASTRAY and self._leader == self._world.points.leader:
+            at = self._world.clock.seconds + LATE_SECONDS[fault]
+            self._world.astray.append((at, step, request_id))
+            raise OutcomeUnknownError("no answer came")
+        if fault in (Fault.LATE, Fault.VERY_LATE) and step.kind is not StepKind.PREFER:
+            if request_id not in self._world.done:
+                at = self._world.clock.seconds + LATE_SECONDS[fault]
+                self._world.late[request_id] = at, step
             raise OutcomeUnknownError("no answer came")
         call = Call("a change", "PATCH", "https://example.com", writes=True)
         status = 403 if fault is Fault.REFUSED else 200
@@ -257,7 +288,7 @@ class Provider:
         if fault is Fault.UNREADABLE:
             self._world.unreadable = 3
         if fault is not Fault.YES_AND_NOTHING:
-            self._change(step, by_half=fault is Fault.HALF)
+            self._change(step, request_id, by_half=fault is Fault.HALF)
         if fault in (Fault.TIMEOUT_AFTER, Fault.LATE):
             raise OutcomeUnknownError("no answer came")
         if fault is Fault.HALF:
@@ -269,17 +300,25 @@ class Provider:
             self._world.unreadable -= 1
             raise ActionError("it cannot be read")
         if step.kind is StepKind.PREFER:
-            is_so = self._world.priority == self._wanted(step.site)
+            is_so = self._world.priority == wanted(step.site)
         else:
             is_so = self._world.advertised[step.site] is (step.kind is StepKind.ADVERTISE)
         return Done({"read": True}) if is_so else NotDone("it is not so")
 
-    def _change(self, step: Step, *, by_half: bool) -> None:
+    async def pending(self, step: Step, earlier: Sequence[Earlier]) -> str | None:
+        self._is_there(step)
+        waiting = [one for _, one in self._world.late.values()]
+        if (step.kind, step.site) in [(one.kind, one.site) for one in waiting]:
+            return "it is still being done"
+        unknown = [one for one in earlier if one.record.request_id not in self._world.done]
+        return "no answer came" if any(one.may_land(LANDING_SECONDS) for one in unknown) else None
+
+    def _change(self, step: Step, request_id: str, *, by_half: bool) -> None:
         world = self._world
         if step.kind is StepKind.PREFER:
-            world.priority |= {step.site: BETTER} if by_half else self._wanted(step.site)
+            world.priority |= {step.site: BETTER} if by_half else wanted(step.site)
         elif not by_half:
-            world.do(step)
+            world.do(step, request_id)
 
     def _is_there(self, step: Step) -> None:
         if step.kind is not StepKind.PREFER and step.site is self._world.is_away_for:
@@ -300,8 +339,10 @@ class Provider:
         if self._leader == self._world.points.leader:
             assert (it.state, plan.ended_at) == (StepState.BEGUN, None)
 
-    def _wanted(self, site: Site) -> dict[Site, int]:
-        return {site: BETTER, site.other: WORSE}
+
+def wanted(site: Site) -> dict[Site, int]:
+    """The priorities that prefer a site."""
+    return {site: BETTER, site.other: WORSE}
 
 
 class Eyes:

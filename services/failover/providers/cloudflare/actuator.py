@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.failover.acting.actuator import ActionError, Done, NotDone, Rehearsal
+from services.failover.acting.earlier import lost
 from services.failover.policy.model import StepKind
 from services.failover.providers.cloudflare import metrics
 from services.failover.providers.cloudflare.budget import Purpose
 from services.failover.providers.cloudflare.selection import SelectionError, select
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from services.failover.acting.actuator import Request
+    from services.failover.acting.earlier import Earlier
     from services.failover.policy.model import Site, Step
     from services.failover.providers.cloudflare.client import CloudflareClient
     from services.failover.providers.cloudflare.routes import Route, Row
@@ -60,11 +62,14 @@ class CloudflareActuator:
         selector: Selector,
         priorities: Priorities,
         *,
+        landing: float = 120.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`landing`: seconds after which a request without an answer is never carried out."""
         self._client = client
         self._selector = selector
         self._priorities = priorities
+        self._landing = landing
         self._sleep = sleep
 
     async def preference(self) -> Preference:
@@ -122,6 +127,11 @@ class CloudflareActuator:
         if groups.used is not step.site:
             return NotDone(_outweighed(groups, step.site), evidence)
         return Done(evidence)
+
+    async def pending(self, step: Step, earlier: Sequence[Earlier]) -> str | None:
+        """See `Actuator`. Cloudflare has no list of what it was asked for: it is waited out."""
+        waiting = (lost(step, one, self._landing) for one in earlier if one.may_land(self._landing))
+        return next(waiting, None)
 
     async def _groups(self, purpose: Purpose) -> Groups:
         return select(await self._client.routes(purpose), self._selector)

@@ -14,9 +14,10 @@ from services.failover.providers.announcing import Announcing
 from services.failover.providers.exabgp.words import SUMMARY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from services.failover.acting.earlier import Earlier
     from services.failover.policy.model import Site, Step
     from services.failover.providers.exabgp.client import ExaBgp
     from services.failover.providers.exabgp.words import Announcement, Standing
@@ -68,6 +69,14 @@ class ExaBgpAnnouncer:
             return Done(evidence)
         why = "no peer is told of it" if not standing.holding else "no BGP session is up"
         return NotDone(f"{prefix} is announced to nobody by ExaBGP, since {why}", evidence)
+
+    async def pending(self, step: Step, earlier: Sequence[Earlier]) -> str | None:  # noqa: ARG002 - an Actuator's
+        """See `Actuator`. Nothing, once it answers: commands are carried out in their order.
+
+        What waits in the pipe of an ExaBGP that is stopped comes before the answer to any look.
+        """
+        await self._client.sessions()
+        return None
 
     async def announcing(self) -> Announcing:
         """See `Announcer`."""

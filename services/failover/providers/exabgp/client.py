@@ -87,6 +87,7 @@ class ExaBgp:
             status=None,
             error=str(failed) if failed is not None else None,
             answer=answer if call.writes else None,
+            is_in_doubt=isinstance(failed, CallUnknownError),
         )
         self._guard.note(exchange, failed.fault if failed is not None else None)
         if failed is not None:

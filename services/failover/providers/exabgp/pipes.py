@@ -14,9 +14,10 @@ import fcntl
 import os
 import stat
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from services.failover.acting.exchanges import may_write
 from services.failover.providers.exabgp.words import ENDS, SUMMARY, is_summary
 from services.failover.providers.faults import Fault, Refusal
 
@@ -53,11 +54,13 @@ class Pipes:
                 with _opened(self.answers, os.O_RDWR) as answers:
                     await _locked(answers)
                     reader = _Reader(answers)
+                    reader.discard()
                     self._write(SUMMARY)
                     while not is_summary(summary := await reader.answer()):
                         pass
                     if command == SUMMARY:
                         return summary, summary
+                    may_write()
                     self._write(command)
                     is_sent = True
                     while is_summary(answer := await reader.answer()):
@@ -91,6 +94,12 @@ class _Reader:
         self._pipe = pipe
         self._rest = b""
         self._lines: deque[str] = deque()
+
+    def discard(self) -> None:
+        """What is there already was for somebody who waited no longer."""
+        with suppress(BlockingIOError):
+            while os.read(self._pipe, 65_536):
+                pass
 
     async def answer(self) -> list[str]:
         """The next one, as lines, of which the last is its end."""

@@ -33,13 +33,14 @@ from services.failover.providers.gcp.advertising import (
     seen,
     told,
 )
-from services.failover.providers.gcp.attribution import last_change
+from services.failover.providers.gcp.attribution import last_change, under_way
 from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
+    from services.failover.acting.earlier import Earlier
     from services.failover.policy.model import Site
     from services.failover.providers.gcp.compute import Compute, Resource, RouterName
 
@@ -66,6 +67,9 @@ class Patience:
     conflict: float = 30.0
     """While another change of the router is under way."""
     conflict_pause: float = 2.0
+    landing: float = 120.0
+    """After the end of its step a request without an answer that GCP has no operation of is given
+    up: it is not carried out any more."""
 
 
 class CloudRouters:
@@ -163,6 +167,12 @@ class CloudRouters:
         if missing := _missing(goal, evidence["told"], there):
             return NotDone(f"{goal.prefix} {missing} by {name}", evidence)
         return Done(evidence)
+
+    async def pending(self, step: Step, earlier: Sequence[Earlier]) -> str | None:
+        """See `Actuator`. Anything that is not done on the site's router, whoever began it."""
+        return await under_way(
+            self._compute, self._sites[step.site].name, step, earlier, self._patience.landing
+        )
 
     async def announcing(self) -> Announcing:
         """Its sites, as their routers are told."""

@@ -14,6 +14,7 @@ from services.failover.acting.actuator import ActionError
 from services.failover.acting.exchanges import Call
 from services.failover.policy.model import Health, Site
 from services.failover.providers.findings import Finding
+from services.failover.providers.gcp import attribution
 from services.failover.providers.gcp.advertising import MAX_RANGES, announced, seen
 from services.failover.providers.shapes import Fields, misfit
 
@@ -31,6 +32,11 @@ ROUTER_PERMISSIONS = (
     "compute.routers.get",
     "compute.routers.update",
     "compute.regionOperations.get",
+)
+
+_UNLISTED = (
+    f"{attribution.LIST} is missing: a change that had no answer cannot be found, and for a day "
+    "nothing is done that it could undo; nor can it be told who else changed a router"
 )
 
 
@@ -114,7 +120,7 @@ def _peculiarities(router: Resource, prefix: Network) -> list[tuple[bool, str]]:
 async def _permissions(caller: Caller, base: str, project: str) -> list[Finding]:
     what = f"permissions in the project {project}"
     url = f"{base}/projects/{project}:testIamPermissions"
-    body = {"permissions": list(ROUTER_PERMISSIONS)}
+    body = {"permissions": [*ROUTER_PERMISSIONS, attribution.LIST]}
     call = Call(f"projects.testIamPermissions of {project}", "POST", url, body)
     try:
         answer = await caller(call)
@@ -128,4 +134,6 @@ async def _permissions(caller: Caller, base: str, project: str) -> list[Finding]
     missing = [permission for permission in ROUTER_PERMISSIONS if permission not in held]
     if missing:
         return [Finding(what, True, f"missing: {', '.join(missing)}")]
+    if attribution.LIST not in held:
+        return [Finding(what, False, _UNLISTED, is_warning=True)]
     return [Finding(what, False, "all that are needed are there")]

@@ -255,6 +255,8 @@ async def test_what_was_written_and_answered_is_recorded(speaker: Speaker) -> No
         "ids": {},
         "error": None,
         "answer": ["done"],
+        "writes": True,
+        "is_in_doubt": False,
     }
 
 

@@ -299,4 +299,6 @@ async def test_each_request_is_recorded_with_the_operation_it_made(world: World)
         "ids": {"operation": "operation-1", "request": REQUEST_ID},
         "error": None,
         "answer": write.answer,
+        "writes": True,
+        "is_in_doubt": False,
     }
