@@ -174,6 +174,51 @@ async def test_a_switchover_whose_time_went_by_is_not_done_any_more(engine: Asyn
     assert world.traffic() == LOCAL_SERVES
 
 
+async def test_a_switchover_that_was_begun_does_not_expire_and_is_not_taken_back(
+    service: Service, engine: AsyncEngine
+) -> None:
+    await service.asks("POST", "/switchover", json=MOVE | {"within_s": 0.5})
+    plan = await waiting(service)
+    while not await is_over(engine):
+        await asyncio.sleep(0.05)
+    assert (await service.asks("GET", ""))["switchover"]["to"] == "remote"
+    why = await service.is_refused(409, "DELETE", "/switchover?reason=no")
+    assert why == "its plan is under way: POST /api/v1/failover/abort stops it"
+    service.world.deaf = False
+    service.world._saw("us-west1", announced=True)
+    await service.parts.controller.rest()
+    assert (await service.asks("GET", ""))["switchover"] is None
+    async with engine.connect() as conn:
+        found = await conn.execute(text("SELECT state, plan_id::text FROM failover.switchover"))
+        assert found.all() == [("done", plan["id"])]
+
+
+async def test_a_switchover_whose_plan_ended_in_a_process_that_died_then_is_not_done_again(
+    engine: AsyncEngine,
+) -> None:
+    world = World()
+    async with running(world, engine) as first:
+        await first.asks("POST", "/switchover", json=MOVE)
+        plan = await waiting(first)
+        await first.asks("POST", "/abort", json=STOP)
+        await first.parts.controller.rest()
+    async with running(world, engine) as second:
+        assert await second.cycle() == "all_well"
+        assert [one["id"] for one in await second.asks("GET", "/plans")] == [plan["id"]]
+    async with engine.connect() as conn:
+        found = await conn.execute(text("SELECT state, plan_id::text FROM failover.switchover"))
+        assert found.all() == [("failed", plan["id"])]
+
+
+async def is_over(engine: AsyncEngine) -> bool:
+    """Whether the time within which the switchover was to be begun is over."""
+    async with engine.connect() as conn:
+        found = await conn.execute(
+            text("SELECT until < clock_timestamp() FROM failover.switchover")
+        )
+        return bool(found.scalar_one())
+
+
 async def test_who_has_lost_the_lease_does_nothing_more_and_the_next_carries_on(
     engine: AsyncEngine,
 ) -> None:

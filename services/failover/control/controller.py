@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import structlog
 
 from services.failover import metrics
-from services.failover.acting.journal import PlanInFlightError, PlanState, StoppedError
+from services.failover.acting.journal import PlanInFlightError, StoppedError
 from services.failover.control import practising
 from services.failover.policy.decide import Mode, Situation, decide, serving
 from services.failover.repository import decisions, orders, plans, switchovers
@@ -286,35 +286,27 @@ class Controller:
             work = self._executor.resume()
         else:
             return
-        self._acting = asyncio.create_task(self._carried_out(work, told.switchover))
+        self._acting = asyncio.create_task(self._carried_out(work))
 
-    async def _carried_out(
-        self, work: Coroutine[Any, Any, PlanRecord | None], switchover: Switchover | None
-    ) -> None:
+    async def _carried_out(self, work: Coroutine[Any, Any, PlanRecord | None]) -> None:
         try:
             ended = await self._leadership.while_held(work)
-            if ended is not None:
-                await self._ended(ended, switchover)
         except (StoppedError, PlanInFlightError) as reason:
             log.warning("plan left", reason=str(reason))
         except Exception:
             # What it was doing is in the journal, and the next cycle carries on from there.
             metrics.CYCLES.labels("plan failed").inc()
             log.exception("plan broke off")
+        else:
+            _count(ended)
 
-    async def _ended(self, plan: PlanRecord, switchover: Switchover | None) -> None:
-        metrics.PLANS.labels(plan.state.value).inc()
-        if plan.convergence_s is not None:
-            metrics.CONVERGENCE.observe(plan.convergence_s)
-        async with self._engine.begin() as conn:
-            if switchover is None:
-                switchover = await switchovers.pending(conn)
-            if switchover is None or not _is_for(plan, switchover):
-                return
-            state = "done" if plan.state is PlanState.DONE else "failed"
-            await switchovers.end(
-                conn, switchover.switchover_id, state, plan.detail or "", plan.plan_id
-            )
+
+def _count(ended: PlanRecord | None) -> None:
+    if ended is None:
+        return
+    metrics.PLANS.labels(ended.state.value).inc()
+    if ended.convergence_s is not None:
+        metrics.CONVERGENCE.observe(ended.convergence_s)
 
 
 def _show_left(gauge: Gauge, order: Override | Pause | None, now: datetime) -> None:
@@ -324,14 +316,6 @@ def _show_left(gauge: Gauge, order: Override | Pause | None, now: datetime) -> N
 def _may_begin(switchover: Switchover, posture: Posture | None) -> bool:
     """Whether its time has come, and it is clear where the traffic is that it is to move."""
     return switchover.is_due and (posture is None or serving(posture) is not None)
-
-
-def _is_for(plan: PlanRecord, switchover: Switchover) -> bool:
-    return (
-        switchover.is_due
-        and plan.asked_by == switchover.owner
-        and plan.target is switchover.to_site
-    )
 
 
 def _held(override: Override, failed: str) -> Override:

@@ -96,12 +96,18 @@ async def switch_over(
 
 @api.delete("/switchover", summary="Do not do what was scheduled", response_model=Answer)
 async def cancel_switchover(it: Commands, asked: Ending) -> JSONResponse:
-    """Only one that has not begun: a plan under way is carried to its end."""
+    """Only one that has not begun (409 if it has): a plan under way is carried to its end."""
 
     async def carry_out(conn: AsyncConnection) -> CommandBody:
         before = await switchovers.pending(conn)
         if before is None:
             raise ProblemError(404, "no-switchover", "no switchover is to be done")
+        if before.is_begun:
+            raise ProblemError(
+                409,
+                "switchover-begun",
+                "its plan is under way: POST /api/v1/failover/abort stops it",
+            )
         await switchovers.end(conn, before.switchover_id, "cancelled", f"by {it.who(asked)}")
         return CommandBody(
             action="cancel switchover",
