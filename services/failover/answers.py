@@ -9,19 +9,16 @@ from shared.contracts.failover import (
     AuditBody,
     BreakerBody,
     DecisionBody,
-    ExchangeBody,
     InputBody,
     LeaseBody,
     OverrideBody,
     PauseBody,
-    PlanBody,
     PostureBody,
     PracticeBody,
     ReadingBody,
-    RequestBody,
-    StepBody,
     SwitchoverBody,
 )
+from shared.contracts.failover_plans import ExchangeBody, PlanBody, RequestBody, StepBody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

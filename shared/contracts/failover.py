@@ -1,109 +1,17 @@
-"""Bodies of the failover API."""
+"""Bodies of what the failover API answers."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.contracts.envelope import Timestamp
-
-SiteName = Literal["local", "remote"]
-ModeName = Literal["local", "remote", "hold"]
-PracticeMode = Literal["dry", "real"]
-HealthName = Literal["healthy", "unhealthy", "unknown"]
-
-RuleName = Literal["one_group_preferred", "target_is_well", "selector_matches", "routes_touched"]
-"""Safety rules that may be lifted."""
-
-_MOST_SECONDS = 30 * 86_400
-NO_NUL = r"^[^\x00]*$"
-"""PostgreSQL has no text with that character."""
+from shared.contracts.failover_plans import PlanBody, PreviewBody
+from shared.contracts.failover_words import Body, HealthName, ModeName, PracticeMode, SiteName
 
 
-class _Body(BaseModel):
-    # What is said of a field here is said in the OpenAPI document, too.
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class _Command(_Body):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-# ---- what is asked
-
-
-class WithReason(_Command):
-    """A command that needs no more than a reason."""
-
-    reason: str = Field(min_length=1, max_length=1000, pattern=NO_NUL)
-    """Why; it is in the audit and in the history."""
-    owner: str = Field(default="", max_length=100, pattern=NO_NUL)
-    """Who says so, by their own word; the address that it comes from is noted besides."""
-
-
-class Timed(WithReason):
-    """A command that ends by itself."""
-
-    ttl_s: float = Field(gt=0, le=_MOST_SECONDS)
-    """Seconds until it ends."""
-
-
-class OverrideCommand(Timed):
-    """Where traffic is to be for a while, whatever the sites' health."""
-
-    mode: ModeName
-    """A site, or `hold`: nothing moves."""
-    expected_state: str | None = None
-    """The state that you have seen; with another one now the answer is 409."""
-    lifted_rules: list[RuleName] = Field(default_factory=list, max_length=10)
-    """Safety rules that may be broken this once, by their names."""
-
-
-class SwitchoverCommand(WithReason):
-    """A move of the traffic, once."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    from_site: SiteName = Field(alias="from")
-    """The site that serves now; if it is another one the answer is 412."""
-    to_site: SiteName = Field(alias="to")
-    scheduled_at: AwareDatetime | None = None
-    """RFC 3339, within a year from now; null: now."""
-    within_s: float = Field(default=600.0, gt=0, le=86_400)
-    """It expires where it could not be begun so many seconds after its time."""
-    lifted_rules: list[RuleName] = Field(default_factory=list, max_length=10)
-
-
-class AbortCommand(WithReason):
-    """Stops the plan that is under way at its next step, and takes it back."""
-
-    pause_s: float | None = Field(default=None, ge=0, le=_MOST_SECONDS)
-    """For so long nothing is done by itself afterwards; null: for an hour, if nobody had asked for
-    the plan, since it would soon be begun again; else not at all."""
-
-
-class PracticeCommand(WithReason):
-    """A practice run: to the other site and back."""
-
-    mode: PracticeMode = "dry"
-    """`dry`: it is only asked what would come of it. `real`: the traffic moves."""
-    stay_s: float | None = Field(default=None, gt=0, le=86_400)
-    """How long the traffic stays there; null: FAILOVER_PRACTICE_SECONDS."""
-    within_s: float = Field(default=600.0, gt=0, le=86_400)
-    """It expires where it could not be begun within so many seconds."""
-
-
-class ForceCommand(Timed):
-    """Holds a circuit breaker in a state."""
-
-    state: Literal["open", "closed"]
-
-
-# ---- what is answered
-
-
-class ReadingBody(_Body):
+class ReadingBody(Body):
     """What one observer saw."""
 
     observer: str
@@ -112,7 +20,7 @@ class ReadingBody(_Body):
     age_s: float
 
 
-class InputBody(_Body):
+class InputBody(Body):
     """What is held to be so of a site, by all observers together."""
 
     health: HealthName
@@ -120,7 +28,7 @@ class InputBody(_Body):
     readings: list[ReadingBody]
 
 
-class PostureBody(_Body):
+class PostureBody(Body):
     """How the providers stand."""
 
     active: SiteName | None
@@ -131,72 +39,7 @@ class PostureBody(_Body):
     age_s: float
 
 
-class StepBody(_Body):
-    """A step of a plan."""
-
-    kind: str
-    site: SiteName
-    is_undo: bool
-    state: str
-    diff: dict[str, Any]
-    request_id: str | None
-    requests: list[RequestBody]
-    """What was to be sent, once more for each time that it was."""
-    exchanges: list[ExchangeBody]
-    """What went out for it, reads included, and what came back."""
-    begun_at: Timestamp | None
-    ended_at: Timestamp | None
-    detail: str | None
-    evidence: dict[str, Any]
-
-
-class RequestBody(_Body):
-    """A request as it goes out, without credentials."""
-
-    method: str
-    url: str
-    body: Any
-
-
-class ExchangeBody(_Body):
-    """A request that was sent, and what came back."""
-
-    provider: str
-    what: str
-    method: str
-    url: str
-    body: Any = None
-    at: Timestamp
-    seconds: float
-    status: int | None
-    ids: dict[str, str]
-    """By which the provider knows the request."""
-    error: str | None
-    answer: Any = None
-    """To what changes something; secrets are left out."""
-
-
-class PlanBody(_Body):
-    """A plan with its timeline."""
-
-    id: str
-    target: SiteName
-    reason: str
-    state: str
-    asked_by: str | None
-    """Null: nobody asked for it."""
-    aborted_by: str | None
-    """Who wants it to be stopped; null: nobody."""
-    begun_at: Timestamp
-    ended_at: Timestamp | None
-    detail: str | None
-    alarm: str | None
-    convergence_s: float | None
-    """From the first request to the moment that BMP showed the move."""
-    steps: list[StepBody]
-
-
-class OverrideBody(_Body):
+class OverrideBody(Body):
     """An override that stands."""
 
     mode: ModeName
@@ -206,7 +49,7 @@ class OverrideBody(_Body):
     lifted_rules: list[str]
 
 
-class PauseBody(_Body):
+class PauseBody(Body):
     """A pause that stands."""
 
     owner: str
@@ -214,7 +57,7 @@ class PauseBody(_Body):
     until: Timestamp
 
 
-class SwitchoverBody(_Body):
+class SwitchoverBody(Body):
     """A switchover that is still to be done."""
 
     id: int
@@ -226,7 +69,7 @@ class SwitchoverBody(_Body):
     until: Timestamp
 
 
-class PracticeBody(_Body):
+class PracticeBody(Body):
     """A practice run."""
 
     id: int
@@ -255,7 +98,7 @@ class PracticeBody(_Body):
     """Of a dry one: each step, with its requests and what the provider says to them."""
 
 
-class LeaseBody(_Body):
+class LeaseBody(Body):
     """Who acts."""
 
     owner: str
@@ -265,7 +108,7 @@ class LeaseBody(_Body):
     is_ours: bool
 
 
-class BreakerBody(_Body):
+class BreakerBody(Body):
     """A circuit breaker of this process."""
 
     name: str
@@ -276,7 +119,7 @@ class BreakerBody(_Body):
     forced_reason: str | None
 
 
-class StatusBody(_Body):
+class StatusBody(Body):
     """Where traffic is, why, and what that rests on."""
 
     state: str
@@ -300,7 +143,7 @@ class StatusBody(_Body):
     breakers: list[BreakerBody]
 
 
-class DecisionBody(_Body):
+class DecisionBody(Body):
     """A decision with all that it was made of, so that it can be made again."""
 
     id: int
@@ -320,7 +163,7 @@ class DecisionBody(_Body):
     """Its requests, and how each was verified."""
 
 
-class AuditBody(_Body):
+class AuditBody(Body):
     """A change that somebody made."""
 
     id: int
@@ -332,7 +175,7 @@ class AuditBody(_Body):
     after: Any
 
 
-class FindingBody(_Body):
+class FindingBody(Body):
     """One thing that was looked at before it matters."""
 
     what: str
@@ -343,7 +186,7 @@ class FindingBody(_Body):
     detail: str
 
 
-class CommandBody(_Body):
+class CommandBody(Body):
     """What a command did, or would do."""
 
     action: str
@@ -353,25 +196,3 @@ class CommandBody(_Body):
     after: Any = None
     steps: list[PreviewBody] | None = None
     """In a dry run: the plan, each step with its requests and what the provider says to them."""
-
-
-class PreviewBody(_Body):
-    """A step that would be taken."""
-
-    kind: str
-    site: SiteName
-    diff: dict[str, Any]
-    requests: list[RequestBody]
-    """What would be sent; none where it is so already, or where the step only looks."""
-    asked: RequestBody | None = None
-    """What the provider was asked in place of them: it checks, and does nothing."""
-    said: Any = None
-    """What it answered to that."""
-    error: str | None = None
-    """Why it would fail, or why that cannot be told."""
-
-
-StepBody.model_rebuild()
-PracticeBody.model_rebuild()
-StatusBody.model_rebuild()
-CommandBody.model_rebuild()

@@ -12,7 +12,8 @@ from fastapi.responses import JSONResponse
 from services.failover.parts import Parts, parts
 from services.failover.repository import records
 from shared.contracts.envelope import Envelope, Meta
-from shared.contracts.failover import NO_NUL, CommandBody, WithReason
+from shared.contracts.failover import CommandBody
+from shared.contracts.failover_commands import NO_NUL, WithReason
 from shared.web.problem import ProblemError, parameter_error
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from services.failover.parts import Parts
     from services.failover.policy.decide import Situation
     from services.failover.repository.practices import PracticeRecord
-    from shared.contracts.failover import PreviewBody
+    from shared.contracts.failover_plans import PreviewBody
 
 
 @dataclass(frozen=True, slots=True)

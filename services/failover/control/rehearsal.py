@@ -10,7 +10,8 @@ from services.failover import answers
 from services.failover.acting.actuator import ActionError
 from services.failover.acting.exchanges import redacted
 from services.failover.policy.decide import decide
-from shared.contracts.failover import CommandBody, PreviewBody
+from shared.contracts.failover import CommandBody
+from shared.contracts.failover_plans import PreviewBody
 
 if TYPE_CHECKING:
     from services.failover.parts import Parts

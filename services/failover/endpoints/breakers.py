@@ -12,7 +12,8 @@ from services.failover import answers
 from services.failover.control.commanding import Commander, commander
 from services.failover.parts import parts
 from shared.contracts.envelope import Envelope, Meta
-from shared.contracts.failover import BreakerBody, CommandBody, ForceCommand, WithReason
+from shared.contracts.failover import BreakerBody, CommandBody
+from shared.contracts.failover_commands import ForceCommand, WithReason
 from shared.web.problem import ProblemError
 from shared.web.strict import known_parameters_only
 

@@ -16,16 +16,8 @@ from services.failover.policy.decide import Mode, Override, serving
 from services.failover.policy.model import Site
 from services.failover.repository import orders, plans, switchovers
 from shared.contracts.envelope import Envelope
-from shared.contracts.failover import (
-    CommandBody,
-    OverrideBody,
-    OverrideCommand,
-    PauseBody,
-    SwitchoverBody,
-    SwitchoverCommand,
-    Timed,
-    WithReason,
-)
+from shared.contracts.failover import CommandBody, OverrideBody, PauseBody, SwitchoverBody
+from shared.contracts.failover_commands import OverrideCommand, SwitchoverCommand, Timed, WithReason
 from shared.web.problem import ProblemError, parameter_error
 from shared.web.strict import known_parameters_only
 

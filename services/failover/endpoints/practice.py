@@ -16,7 +16,8 @@ from services.failover.endpoints.reading import Cursor, number
 from services.failover.parts import parts
 from services.failover.repository import practices
 from shared.contracts.envelope import Envelope, Meta
-from shared.contracts.failover import CommandBody, PracticeBody, PracticeCommand
+from shared.contracts.failover import CommandBody, PracticeBody
+from shared.contracts.failover_commands import PracticeCommand
 from shared.web.problem import ProblemError
 from shared.web.strict import known_parameters_only
 

@@ -20,7 +20,8 @@ from services.failover.repository import (
     switchovers,
 )
 from shared.contracts.envelope import Envelope, Meta
-from shared.contracts.failover import AuditBody, DecisionBody, FindingBody, PlanBody, StatusBody
+from shared.contracts.failover import AuditBody, DecisionBody, FindingBody, StatusBody
+from shared.contracts.failover_plans import PlanBody
 from shared.web.problem import parameter_error
 from shared.web.strict import known_parameters_only
 

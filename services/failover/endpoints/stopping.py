@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 from services.failover.control.commanding import Commander, commander
 from services.failover.repository import orders, plans
 from shared.contracts.envelope import Envelope
-from shared.contracts.failover import AbortCommand, CommandBody
+from shared.contracts.failover import CommandBody
+from shared.contracts.failover_commands import AbortCommand
 from shared.web.strict import known_parameters_only
 
 if TYPE_CHECKING:
