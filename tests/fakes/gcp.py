@@ -70,6 +70,7 @@ class FakeGcp:
         self._through = Troubled(self._app())
         self.troubles = self._through.troubles
         self.asked = self._through.asked
+        self.arrive = self._through.arrive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._through(scope, receive, send)

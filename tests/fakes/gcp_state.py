@@ -71,6 +71,8 @@ class Outcome:
     """Partial: the router's own list is changed, and none of its peers'."""
     error: tuple[str, str] | None = None
     """A code and a message."""
+    seconds: float | None = None
+    """Until it is done; None: as long as any."""
 
 
 @dataclass
@@ -221,7 +223,8 @@ class State:
         check_router(merge(router.resource, body))
         name = f"operation-{len(self.operations) + 1}"
         outcome = self.outcomes.popleft() if self.outcomes else Outcome()
-        ends = self.clock() + self.operation_seconds
+        seconds = self.operation_seconds if outcome.seconds is None else outcome.seconds
+        ends = self.clock() + seconds
         self.operations[name] = Operation(
             name,
             request_id or str(uuid.uuid4()),

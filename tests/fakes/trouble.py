@@ -29,6 +29,8 @@ class Trouble:
     """The provider does what is asked, and no answer comes."""
     torn: bool = False
     """The provider does what is asked, and half of the answer comes."""
+    astray: bool = False
+    """No answer comes, and the provider gets it when everything that is astray arrives."""
     status: int | None = None
     """This is answered in the provider's place, with `body` and `headers`."""
     body: object = None
@@ -41,6 +43,7 @@ class Troubled:
     def __init__(self, app: ASGIApp) -> None:
         self.troubles: list[Trouble] = []
         self.asked: list[str] = []
+        self._astray: list[tuple[Scope, Message]] = []
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,9 +59,22 @@ class Troubled:
         else:
             await self._with(trouble, scope, receive, send)
 
+    async def arrive(self) -> None:
+        """The provider gets all that is astray; nobody waits for its answers any more."""
+        while self._astray:
+            scope, body = self._astray.pop(0)
+
+            async def receive(body: Message = body) -> Message:
+                return body
+
+            await self._app(scope, receive, _nowhere)
+
     async def _with(self, trouble: Trouble, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(trouble.latency)
         if trouble.lost:
+            await _client_gone(receive)
+        elif trouble.astray:
+            self._astray.append((scope, await _whole(receive)))
             await _client_gone(receive)
         elif trouble.status is not None:
             answer = JSONResponse(trouble.body, trouble.status, trouble.headers)
@@ -78,6 +94,16 @@ class Troubled:
                     trouble.times -= 1
                 return trouble
         return None
+
+
+async def _whole(receive: Receive) -> Message:
+    """The body, as one message."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return {"type": "http.request", "body": body}
 
 
 async def _client_gone(receive: Receive) -> None:

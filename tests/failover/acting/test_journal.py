@@ -115,6 +115,23 @@ async def test_a_plan_that_has_ended_is_not_under_way(held: Held) -> None:
     assert await held.journal.running() is None
 
 
+async def test_what_may_have_been_sent_is_found_by_its_kind_and_site_in_any_plan(
+    held: Held,
+) -> None:
+    plan_id = (await opened(held.journal)).plan_id
+    withdraw, advertise = PLAN.steps[3], PLAN.steps[0]
+    assert await held.journal.sent(withdraw, within_s=3_600) == ()
+    await held.journal.begin(plan_id, 3, "id-1", [PATCH])
+    (under_way,) = await held.journal.sent(withdraw, within_s=3_600)
+    assert (under_way.record.request_id, under_way.age_s) == ("id-1", 0.0)
+    await held.journal.finish(plan_id, 3, StepState.FAILED, {}, "it failed")
+    await held.journal.close(plan_id, PlanState.RESTING, detail="", alarm="a", convergence_s=None)
+    (ended,) = await held.journal.sent(withdraw, within_s=3_600)
+    assert ended.age_s > 0
+    assert await held.journal.sent(advertise, within_s=3_600) == ()
+    assert await held.journal.sent(withdraw, within_s=0.0) == ()
+
+
 async def test_nothing_is_written_once_the_lease_is_anothers(held: Held) -> None:
     plan_id = (await opened(held.journal)).plan_id
     other = await held.take_over()

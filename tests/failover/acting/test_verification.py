@@ -142,13 +142,16 @@ async def test_what_a_router_said_before_it_left_is_no_evidence(ingest: Ingest, 
         await router.confirm(SEEN)
 
 
-async def test_an_old_site_that_bmp_never_showed_is_not_taken_for_gone(
+async def test_an_old_site_that_bmp_never_showed_is_not_taken_for_gone_unless_it_was_silent_before(
     ingest: Ingest, api: Api
 ) -> None:
     async with ingest.connected() as writer:
         router = Upstream(ingest, writer, api)
         hello = (speaker.initiation(), speaker.peer_up(REMOTE))
         await router.says(*hello, speaker.announce(REMOTE, PREFIX))
+        before = {"before": False, "after": False}
+        was_silent = Step(MOVED.kind, MOVED.site, {"withdrawn": before})
+        assert isinstance(await router.confirm(was_silent), Done)
         with pytest.raises(ActionError, match="never showed"):
             await router.confirm(MOVED)
 

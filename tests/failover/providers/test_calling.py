@@ -12,7 +12,8 @@ import respx
 from prometheus_client import REGISTRY as METRICS
 
 from services.failover.acting.actuator import OutcomeUnknownError
-from services.failover.acting.exchanges import Call, Exchange, recording
+from services.failover.acting.exchanges import Call, Exchange, recording, writing_only_if
+from services.failover.acting.journal import StoppedError
 from services.failover.providers.calling import Caller
 from services.failover.providers.faults import (
     CallError,
@@ -415,3 +416,49 @@ async def test_records_go_to_every_sink_and_to_none_after_its_end(call: Caller) 
         await call(READ)
     await call(READ)
     assert (len(outer), len(inner)) == (2, 1)
+
+
+class Lost:
+    """A lease that is lost after it was asked for so often."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self) -> None:
+        if self.left == 0:
+            raise StoppedError("the lease is lost")
+        self.left -= 1
+
+
+@respx.mock
+async def test_a_write_is_kept_back_once_its_sender_may_not_write(call: Caller) -> None:
+    route = respx.put(URL).respond(json={})
+    respx.get(URL).respond(json={})
+    for _ in range(10):
+        with writing_only_if(Lost(0)), pytest.raises(StoppedError):
+            await call(WRITE)
+    assert not route.called
+    assert call.guard.writes.snapshot().state is State.CLOSED
+    with writing_only_if(Lost(0)):
+        await call(READ)
+    await call(WRITE)
+
+
+async def test_a_write_is_kept_back_when_the_lease_is_lost_while_it_connects(call: Caller) -> None:
+    heard: list[bytes] = []
+    ended = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    write = Call("a change", "PUT", f"http://127.0.0.1:{port}/", {}, writes=True)
+    with writing_only_if(Lost(1)), pytest.raises(StoppedError):
+        await call(write)
+    await ended.wait()
+    server.close()
+    await server.wait_closed()
+    assert heard == [b""]

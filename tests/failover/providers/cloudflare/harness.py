@@ -98,8 +98,10 @@ async def client_of(
 
 @asynccontextmanager
 async def actuator_of(
-    fake: FakeCloudflare, clock: Clock, **changed: Any
+    fake: FakeCloudflare, clock: Clock, *, landing: float = 120.0, **changed: Any
 ) -> AsyncIterator[CloudflareActuator]:
     """An actuator that acts on the fake."""
     async with client_of(fake, clock) as client:
-        yield CloudflareActuator(client, selector(**changed), PRIORITIES, sleep=at_once)
+        yield CloudflareActuator(
+            client, selector(**changed), PRIORITIES, landing=landing, sleep=at_once
+        )

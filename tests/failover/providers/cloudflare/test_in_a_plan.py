@@ -83,6 +83,21 @@ async def test_a_write_whose_answer_is_lost_is_looked_up_and_not_repeated_blindl
     assert (ended.state, fake.traffic(PREFIX), puts(fake)) == (PlanState.DONE, THERE, arrived)
 
 
+@pytest.mark.parametrize(
+    ("landing", "state"), [(30.0, PlanState.UNDONE), (600.0, PlanState.RESTING)]
+)
+async def test_an_update_that_is_on_its_way_is_waited_out_before_it_is_held_to_be_undone(
+    fake: FakeCloudflare, clock: Clock, landing: float, state: PlanState
+) -> None:
+    fake.troubles[:] = [Trouble("^PUT", times=None, astray=True)]
+    async with actuator_of(fake, clock, landing=landing) as actuator:
+        ended = await carried_out(actuator, clock)
+    assert (ended.state, fake.traffic(PREFIX)) == (state, NOT_THERE)
+    rests = "prefer local would not last: a request for prefer remote of an earlier step"
+    assert (rests in str(ended.detail)) is (state is PlanState.RESTING)
+    assert clock.seconds >= 60.0
+
+
 async def test_half_an_update_is_made_whole(
     fake: FakeCloudflare, actuator: CloudflareActuator, clock: Clock
 ) -> None:

@@ -28,6 +28,9 @@ class Speaker:
         """What is said to the next commands in place of the answer; None: the answer."""
         self.late: list[str] = []
         """What is said before the next answer: left over from somebody else."""
+        self.stops_at: str | None = None
+        """It is stopped when it comes to such a command, as by SIGSTOP; what is written waits."""
+        self._waiting: deque[str] = deque()
         self.hook: Callable[[str, bool], None] = lambda prefix, is_announced: None
         os.mkfifo(f"{self.path}.in")
         os.mkfifo(f"{self.path}.out")
@@ -47,8 +50,13 @@ class Speaker:
 
     def _read(self, pipe: int) -> None:
         *lines, self._rest = (self._rest + os.read(pipe, 65_536)).split(b"\n")
-        for line in lines:
-            command = line.decode()
+        self._waiting += [line.decode() for line in lines]
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Carries out what waits, until it is to stop."""
+        while self._waiting and not (self.stops_at and self._waiting[0].startswith(self.stops_at)):
+            command = self._waiting.popleft()
             self.heard.append(command)
             instead = self.instead.popleft() if self.instead else None
             answer = self._answer(command) if instead is None else instead

@@ -175,6 +175,37 @@ async def test_a_summary_that_came_too_late_stands_for_the_next_and_that_is_left
     assert isinstance(await an_announcer(speaker.path).verify(ADVERTISE), Done)
 
 
+async def test_a_command_that_waits_in_the_pipe_is_carried_out_before_anything_is_seen(
+    speaker: Speaker,
+) -> None:
+    it = an_announcer(speaker.path)
+    await it.apply(ADVERTISE, request_id=REQUEST_ID)
+    speaker.stops_at = "withdraw"
+    with pytest.raises(OutcomeUnknownError):
+        await it.apply(WITHDRAW, request_id=REQUEST_ID)
+    for look in (it.verify(ADVERTISE), it.pending(WITHDRAW, ())):
+        with pytest.raises(CallError, match="no answer came"):
+            await look
+    # It keeps the pipe open, and its answers come before who asks next has asked.
+    answers = os.open(f"{speaker.path}.out", os.O_RDWR)
+    speaker.stops_at = None
+    speaker.go_on()
+    assert await it.pending(WITHDRAW, ()) is None
+    assert isinstance(await it.verify(ADVERTISE), NotDone)
+    os.close(answers)
+
+
+async def test_answers_that_are_left_over_do_not_put_it_out_of_step(speaker: Speaker) -> None:
+    it = an_announcer(speaker.path)
+    await it.apply(ADVERTISE, request_id=REQUEST_ID)
+    route = f"neighbor 192.0.2.1 ipv4 unicast {PREFIX} next-hop self"
+    held_open = os.open(f"{speaker.path}.out", os.O_RDWR)
+    await it.apply(WITHDRAW, request_id=REQUEST_ID)
+    os.write(held_open, "\n".join([*SUMMARY, route, "done", ""]).encode())
+    assert isinstance(await it.verify(ADVERTISE), NotDone)
+    os.close(held_open)
+
+
 @pytest.mark.parametrize("path", ["nothing", "file", "exabgp"])
 async def test_pipes_that_nobody_reads_fail_at_once(tmp_path: Path, path: str) -> None:
     for end in ("in", "out"):

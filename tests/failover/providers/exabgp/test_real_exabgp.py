@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from datetime import UTC, datetime
@@ -177,6 +178,24 @@ async def test_one_that_hangs_is_told_from_one_that_is_gone(edge: Edge) -> None:
     assert gone.value.fault is Fault.UNREACHABLE
     assert not isinstance(gone.value, CallUnknownError)
     assert time.monotonic() - began < 0.5
+
+
+async def test_what_it_was_told_while_it_was_stopped_is_done_before_it_can_be_looked_at(
+    edge: Edge,
+) -> None:
+    await edge.meet()
+    it = edge.announcer()
+    await it.apply(ADVERTISE, request_id=REQUEST_ID)
+    (withdrawal,) = await it.preview(WITHDRAW)
+    edge.exabgp.signal(signal.SIGSTOP)
+    pipe = os.open(withdrawal.url, os.O_WRONLY | os.O_NONBLOCK)
+    os.write(pipe, f"{withdrawal.body}\n".encode())
+    os.close(pipe)
+    with pytest.raises(ActionError, match="no answer came from"):
+        await it.verify(ADVERTISE)
+    edge.exabgp.signal(signal.SIGCONT)
+    assert isinstance(await it.verify(ADVERTISE), NotDone)
+    until(lambda: not edge.heard("ipv4_unicast"))
 
 
 async def test_after_a_restart_what_it_was_told_is_gone_and_that_is_seen(edge: Edge) -> None:

@@ -59,6 +59,16 @@ async def test_a_missing_permission_is_found_without_a_write(world: World) -> No
     ]
 
 
+async def test_what_cannot_be_found_without_the_permission_to_list_is_a_warning(
+    world: World,
+) -> None:
+    world.fake.denied.add("compute.regionOperations.list")
+    findings = await checked(world)
+    assert faults(findings) == []
+    assert findings[-1].is_warning
+    assert "compute.regionOperations.list is missing" in findings[-1].detail
+
+
 async def test_no_connection_is_a_fault_of_each_thing_that_is_read(world: World) -> None:
     world.fake.troubles.append(Trouble("/compute/v1/", None, status=503))
     assert len(faults(await checked(world))) == 4
