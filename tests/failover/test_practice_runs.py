@@ -14,6 +14,7 @@ from services.failover.acting.journal import LeaseLostError
 from services.failover.control.schedule import Schedule, coming, scheduled
 from tests.failover.running import LOCAL_SERVES, REMOTE_SERVES, running
 from tests.failover.world import World
+from tests.fakes.trouble import Trouble
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -85,6 +86,27 @@ async def test_a_dry_one_finds_what_a_provider_would_not_do(service: Service) ->
     assert done["sentence"].startswith("failed: prefer remote: Cloudflare validation of a bulk ")
     (run,) = await service.asks("GET", "/practice")
     assert run["outcome"] == "failed"
+
+
+async def test_no_transaction_waits_for_what_a_provider_says(
+    service: Service, engine: AsyncEngine
+) -> None:
+    service.world.gcp.troubles.append(Trouble("/preview", times=None, latency=0.5))
+    asking = asyncio.create_task(service.asks("POST", "/practice", json={"reason": "x"}))
+    while not any("/preview" in one for one in service.world.gcp.asked):
+        await asyncio.sleep(0.01)
+    async with engine.connect() as conn:
+        found = await conn.execute(text(_IDLE))
+        assert found.scalar_one() == 0
+    assert not asking.done()
+    assert (await asking)["sentence"].startswith("succeeded")
+
+
+_IDLE = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid()
+   AND state LIKE 'idle in transaction%'
+"""
 
 
 async def test_none_begins_unless_all_is_well(service: Service) -> None:

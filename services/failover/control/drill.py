@@ -37,9 +37,13 @@ async def hindrances(conn: AsyncConnection, parts: Parts, stay: timedelta) -> tu
     return (await _situation(conn, parts, stay))[1]
 
 
-async def drilled(conn: AsyncConnection, parts: Parts, stay: timedelta, who: str) -> Drill:
-    """Asks, and changes nothing. 503 before the first cycle."""
-    situation, found = await _situation(conn, parts, stay)
+async def drilled(parts: Parts, stay: timedelta, who: str) -> Drill:
+    """Asks, and changes nothing. 503 before the first cycle.
+
+    Providers take their time, and the database ends a transaction in which nothing happens.
+    """
+    async with parts.engine.begin() as conn:
+        situation, found = await _situation(conn, parts, stay)
     site = serving(situation.posture) if situation.posture is not None else None
     if found or site is None:
         return Drill(Outcome.REFUSED, "; ".join(found), [])

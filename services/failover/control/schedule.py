@@ -68,9 +68,10 @@ class Schedule:
 
     async def _drill(self, parts: Parts, at: datetime) -> None:
         if parts.leadership.generation is None:
+            log.info("dry practice run left to whoever leads", scheduled_for=at.isoformat())
             return
+        done = await drill.drilled(parts, self.stay, OWNER)
         async with parts.engine.begin() as conn:
-            done = await drill.drilled(conn, parts, self.stay, OWNER)
             row = await drill.noted(
                 conn, done, owner=OWNER, reason=self.reason, stay=self.stay, scheduled_for=at
             )

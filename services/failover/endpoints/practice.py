@@ -103,8 +103,9 @@ async def call_off(it: Commands, asked: Ending) -> JSONResponse:
 async def _drill(
     request: Request, it: Commander, asked: PracticeCommand, stay: timedelta
 ) -> JSONResponse:
+    done = await drill.drilled(parts(request), stay, it.who(asked))
+
     async def carry_out(conn: AsyncConnection) -> CommandBody:
-        done = await drill.drilled(conn, parts(request), stay, it.who(asked))
         row = await drill.noted(conn, done, owner=it.who(asked), reason=asked.reason, stay=stay)
         return CommandBody(
             action="practice run",
