@@ -23,7 +23,10 @@ VALUES (:mode, :owner, :reason, clock_timestamp() + make_interval(secs => :secon
         :lifted_rules)
 """
 _END_OVERRIDE = """
-UPDATE failover.override SET ended_at = clock_timestamp(), ended_by = :who WHERE ended_at IS NULL
+UPDATE failover.override
+   SET ended_at = least(until, clock_timestamp()),
+       ended_by = CASE WHEN until > clock_timestamp() THEN :who END
+ WHERE ended_at IS NULL
 """
 _PAUSE = """
 SELECT owner, reason, until FROM failover.pause
@@ -38,7 +41,10 @@ INSERT INTO failover.pause (owner, reason, until)
 VALUES (:owner, :reason, clock_timestamp() + make_interval(secs => :seconds))
 """
 _END_PAUSE = """
-UPDATE failover.pause SET ended_at = clock_timestamp(), ended_by = :who WHERE ended_at IS NULL
+UPDATE failover.pause
+   SET ended_at = least(until, clock_timestamp()),
+       ended_by = CASE WHEN until > clock_timestamp() THEN :who END
+ WHERE ended_at IS NULL
 """
 
 

@@ -115,6 +115,14 @@ async def test_an_override_replaces_the_one_before_and_ends_by_itself(
         assert await orders.override(conn) is None
         await orders.set_override(conn, Mode.HOLD, seconds=0, **said)
         assert await orders.override(conn) is None
+        await orders.set_override(conn, Mode.HOLD, seconds=60, owner="eve", reason="later")
+        rows = await conn.execute(
+            text(
+                "SELECT ended_by, ended_at = until FROM failover.override"
+                " WHERE ended_at IS NOT NULL ORDER BY override_id"
+            )
+        )
+        assert rows.all() == [("bob", False), ("ada", False), (None, True)]
 
 
 async def test_a_pause_holds_until_it_is_ended(engine: AsyncEngine) -> None:
