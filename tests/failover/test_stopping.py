@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from tests.failover.running import LOCAL_SERVES, REMOTE_SERVES, running
 from tests.failover.world import World
+from tests.fakes.trouble import Trouble
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -75,6 +76,7 @@ async def test_a_switchover_that_is_stopped_is_over_and_nothing_is_paused(
     await service.asks("POST", "/switchover", json=MOVE)
     await waiting(service)
     done = await service.asks("POST", "/abort", json=STOP)
+    assert done["sentence"].startswith("the plan to the remote site stops at its next step, and ")
     assert done["after"]["pause_s"] == 0
     await service.parts.controller.rest()
     assert await service.cycle() == "all_well"
@@ -107,6 +109,21 @@ async def test_a_practice_run_that_is_stopped_on_its_way_is_over(service: Servic
     (run,) = await service.asks("GET", "/practice")
     assert run["outcome"] == "interrupted"
     assert service.world.traffic() == LOCAL_SERVES
+
+
+async def test_who_stops_a_plan_too_late_is_told_so(service: Service) -> None:
+    service.world.gcp.troubles.append(Trouble("PATCH .*rt-east", times=None, status=503, body={}))
+    await service.asks("POST", "/switchover", json=MOVE)
+    await service.parts.controller.cycle()
+    await until(service, "withdraw")
+    done = await service.asks("POST", "/abort", json=STOP)
+    assert done["sentence"].startswith(
+        "the plan to the remote site is carried to its end, since the old site was told to withdraw"
+    )
+    service.world.gcp.troubles.clear()
+    await service.parts.controller.rest()
+    (ended,) = await service.asks("GET", "/plans")
+    assert ended["alarm"] != "aborted"
 
 
 async def test_a_process_that_ends_leaves_the_word_to_the_next(engine: AsyncEngine) -> None:

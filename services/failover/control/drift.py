@@ -65,9 +65,11 @@ class DriftWatch:
     async def _compare(self, site: Site, at: datetime, now: bool) -> None:
         seen = self._before.get(site)
         if seen is not None and seen[1] is not now:
-            self._told.pop(site, None)
+            was_told = self._told.pop(site, None)
             if not await self._acted(site, seen[0]):
                 await self._tell(site, since=seen[0], announces=now)
+                if was_told is not None:
+                    del self._told[site]  # it is again as it was before others changed it
         self._before[site] = (at, now)
 
     async def _tell(self, site: Site, *, since: datetime, announces: bool) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
+from services.failover.acting.journal import StepState
 from services.failover.control.commanding import Commander, commander
+from services.failover.policy.model import StepKind
 from services.failover.repository import orders, plans
 from shared.contracts.envelope import Envelope
 from shared.contracts.failover import CommandBody
@@ -49,14 +51,21 @@ async def abort(it: Commands, asked: AbortCommand) -> JSONResponse:
         return CommandBody(
             action="abort",
             dry_run=False,
-            sentence=f"the plan to the {plan.target.value} site stops at its next step, and what "
-            "it did is taken back; GET /api/v1/failover shows how far it is"
+            sentence=f"the plan to the {plan.target.value} site {_becomes(plan)}; "
+            "GET /api/v1/failover shows how far it is"
             + (f"; nothing is done by itself for {seconds:g} s" if seconds else ""),
             before={"plan": plan.plan_id, "reason": plan.reason, "asked_by": plan.asked_by},
             after={"plan": plan.plan_id, "aborted_by": plan.aborted_by, "pause_s": seconds},
         )
 
     return await it.once("abort", asked, carry_out)
+
+
+def _becomes(plan: PlanRecord) -> str:
+    withdraw = next((it for it in plan.forward if it.step.kind is StepKind.WITHDRAW), None)
+    if withdraw is not None and (withdraw.request_id or withdraw.state is StepState.DONE):
+        return "is carried to its end, since the old site was told to withdraw"
+    return "stops at its next step, and what it did is taken back"
 
 
 async def _paused(

@@ -79,6 +79,17 @@ async def test_a_change_by_others_is_told_as_long_as_it_lasts() -> None:
     assert await detail(watch) == "as it is"
 
 
+async def test_a_change_that_others_take_back_is_over_and_was_two() -> None:
+    told = Told()
+    watch = told.watch()
+    await watch.posture()
+    told.local = False
+    assert "no longer announces" in await detail(watch)
+    told.local = True
+    assert await detail(watch) == "as it is"
+    assert len(told.asked) == 2
+
+
 async def test_what_we_changed_ourselves_is_nothing_to_tell() -> None:
     told = Told(is_ours=True)
     watch = told.watch()
