@@ -83,6 +83,11 @@ def comma_probes(value: str) -> str:
             raise ValueError(
                 f"{each!r} cannot be probed: write http://HOST/PATH or tcp://HOST:PORT"
             )
+        if "@" in urlsplit(each).netloc:
+            raise ValueError(
+                "what is probed is told in every reading, so it must have no user or password "
+                f"in it: write it without them ({urlsplit(each).hostname})"
+            )
     return ",".join(_listed(value))
 
 

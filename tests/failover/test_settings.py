@@ -99,6 +99,7 @@ def test_a_site_that_an_exabgp_announces_needs_no_cloud_router() -> None:
             "FAILOVER_QUORUM: 3 observers cannot agree",
         ),
         ({"failover_local_probes": "ftp://x"}, "'ftp://x' cannot be probed"),
+        ({"failover_local_probes": "http://ada:hunter2@x.test/"}, "without them (x.test)"),
         ({"failover_gcp_url": "http://127.0.0.1:9/x"}, "without a path"),
         ({"failover_practice_cron": "0 3 * * 2"}, "days of the week by their names, as in 0 3 "),
         ({"failover_practice_cron": "0 25 * * *"}, "FAILOVER_PRACTICE_CRON: '0 25 * * *' is no "),
