@@ -144,6 +144,20 @@ async def test_a_switchover_is_not_begun_while_nobody_knows_which_site_serves(
     assert "is not clear" in await service.is_refused(412, "POST", "/switchover", json=MOVE)
 
 
+async def test_where_nothing_was_announced_a_site_that_bmp_never_saw_is_not_missed(
+    service: Service,
+) -> None:
+    withdrawn = {"advertiseMode": "CUSTOM", "advertisedGroups": [], "advertisedIpRanges": []}
+    service.world.gcp.state.routers[gcp.LOCAL].resource["bgp"] |= withdrawn
+    service.world.seen.clear()
+    order = {"mode": "remote", "reason": "nothing is announced", "ttl_s": 600}
+    await service.asks("PUT", "/override", json=order)
+    assert await service.cycle() == "override"
+    (plan,) = await service.asks("GET", "/plans")
+    assert (plan["state"], plan["alarm"]) == ("done", None)
+    assert plan["steps"][-1]["evidence"]["old"] == "not announced before"
+
+
 async def test_a_switchover_to_a_site_that_is_ill_comes_to_nothing_and_is_over(
     service: Service,
 ) -> None:
