@@ -21,7 +21,7 @@ from services.routes.store.current import is_prefix_family
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from services.routes.answering.attributes import Text
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # The families whose origins RPKI says something of: unicast, and nothing within a VPN.
 _RPKI_FAMILIES = (0x0101, 0x0201)
 _LOC_RIB = 4
+_WITH_MICROSECONDS = len("2026-01-31T00:00:00.000000Z")
 
 CSV_HEADER = (
     "router,router_id,peer_id,peer,peer_asn,rib,family,prefix,path_id,state,first_seen,"
@@ -87,21 +88,20 @@ class Routes:
         """An object of each row."""
         heads, none, now = self._heads, self._none, self._now
         found = []
-        for row in rows:
+        for row, at, first_seen, confirmed in _with_times(rows):
             head = heads.get(row["rib_id"]) or self._head(row["rib_id"])
             text, origin = texts.get(row["attr_id"], none)
-            prefix, changed = row["prefix"], row["last_changed"]
+            prefix = row["prefix"]
             state = self._state(row, head)
-            at = timestamp(changed)
             gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
             rpki = self.rpki_state(row["rib_id"], prefix, origin) if head.has_rpki else None
             found.append(
                 f'{{"prefix":{_quoted(prefix)},"path_id":{_path_id(row, head) or "null"},'
                 f'{head.json},"state":"{state}",{text},"rpki":{_quoted(rpki)},'
-                f'"first_seen":"{_moment(row["first_seen"], at)}","last_updated":"{at}",'
-                f'"last_confirmed":"{_moment(row["last_confirmed"], at)}",'
+                f'"first_seen":"{first_seen}","last_updated":"{at}",'
+                f'"last_confirmed":"{confirmed}",'
                 f'"withdrawn_at":{_quoted(gone)}{_nlri_json(row, head)},'
-                f'"age_s":{(now - changed).total_seconds():.3f}}}'
+                f'"age_s":{(now - row["last_changed"]).total_seconds():.3f}}}'
             )
         return found
 
@@ -109,17 +109,16 @@ class Routes:
         """A line of each row, with the columns of CSV_HEADER."""
         heads, none = self._heads, self._none
         found = []
-        for row in rows:
+        for row, at, first_seen, confirmed in _with_times(rows):
             head = heads.get(row["rib_id"]) or self._head(row["rib_id"])
             text, origin = texts.get(row["attr_id"], none)
             prefix = row["prefix"]
             state = self._state(row, head)
-            at = timestamp(row["last_changed"])
             gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
             rpki = self.rpki_state(row["rib_id"], prefix, origin) if head.has_rpki else None
             found.append(
                 f"{head.csv},{prefix or ''},{_path_id(row, head)},{state},"
-                f"{_moment(row['first_seen'], at)},{at},{_moment(row['last_confirmed'], at)},"
+                f"{first_seen},{at},{confirmed},"
                 f"{gone or ''},{rpki or ''},{text},{_nlri_csv(row, head)}\r\n"
             )
         return found
@@ -193,9 +192,35 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def _moment(moment: datetime | None, changed: str) -> str:
-    """None stands for the moment of the last change, whose text is `changed`."""
-    return changed if moment is None else timestamp(moment)
+def timestamps(moments: list[datetime | None]) -> list[str | None]:
+    """The same of many, five times as fast."""
+    if not moments:
+        return []
+    written = orjson.dumps(moments, option=orjson.OPT_UTC_Z).replace(b'"', b"").decode()
+    return [
+        text if len(text) == _WITH_MICROSECONDS else _completed(text)
+        for text in written[1:-1].split(",")
+    ]
+
+
+def _completed(text: str) -> str | None:
+    return None if text == "null" else f"{text[:-1]}.000000Z"
+
+
+def _with_times(rows: Iterable[Row]) -> Iterator[tuple[Row, str, str, str]]:
+    """Each row with the texts of its last_changed, first_seen and last_confirmed.
+
+    The last two are NULL where they are as the first. One by one, to write these takes longer than
+    all else of a row.
+    """
+    rows = list(rows)
+    changed, first_seen, confirmed = (
+        timestamps([row[column] for row in rows])
+        for column in ("last_changed", "first_seen", "last_confirmed")
+    )
+    for row, at, first, last in zip(rows, changed, first_seen, confirmed, strict=True):
+        assert at is not None  # noqa: S101 - the column is NOT NULL
+        yield row, at, first or at, last or at
 
 
 def _quoted(text: str | None) -> str:

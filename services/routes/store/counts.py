@@ -67,7 +67,8 @@ async def state(conn: AsyncConnection) -> State:
 
 
 async def count(conn: AsyncConnection) -> Counts:
-    """Reads every current route once."""
+    """Reads every current route once, with one core: nobody waits for it."""
+    await conn.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
     counted = await state(conn)
     ribs: dict[int, RibCount] = {}
     for table in ("route", "nlri_route"):
