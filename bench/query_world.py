@@ -140,8 +140,8 @@ SELECT n, CASE WHEN n < 4 THEN 1 WHEN n = 4 THEN 2 ELSE 3 END, 0, '0:0',
 """
 _RIBS = """
 INSERT INTO rib.peer_rib (rib_id, peer_id, family, view, has_path_ids, valid_session,
-                          complete_session, complete_at)
-VALUES ($1, $2, $3, 0, false, $4, $4, $5)
+                          complete_session, complete_at, is_loading)
+VALUES ($1, $2, $3, 0, false, $4, $4, $5, false)
 """
 _EVENT = """
 INSERT INTO rib.peer_event (seq, time, router_time, peer_id, session, family, view, reason_code,

@@ -119,11 +119,12 @@ async def test_a_router_that_waits_is_dialled_and_served(migrated_url: str) -> N
 
 
 async def test_a_router_that_is_not_there_yet_is_dialled_until_it_is(migrated_url: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as place:
-        port = place.getsockname()[1]
-    async with running(migrated_url, ingest_dial=f"127.0.0.1:{port}") as ingest:
-        server = await asyncio.start_server(lambda _, writer: called.set_result(writer), port=port)
+    place = socket.socket()  # bound, so that nobody else takes it, and not listening yet
+    place.bind(("127.0.0.1", 0))
+    target = f"127.0.0.1:{place.getsockname()[1]}"
+    async with running(migrated_url, ingest_dial=target) as ingest:
         called: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_server(lambda _, writer: called.set_result(writer), sock=place)
         async with asyncio.timeout(DEADLINE):
             writer = await called
         assert ingest.collector.station.connections == 1
