@@ -279,7 +279,8 @@ class Executor:
             if not error.may_pass:
                 raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
             return _put_off(it.step, error)
-        if it.step.kind is StepKind.WITHDRAW and (blind := await self._guard(it.step)):
+        needed = _needed(it.step)
+        if needed is not None and (blind := await self._guard(it.step, needed)):
             return blind
         self._check()
         begun = await self._journal.begin(
@@ -315,29 +316,40 @@ class Executor:
         if failed is not None:
             raise failed
 
-    async def _guard(self, step: Step) -> _Sent | None:
-        """Never withdraws the last announcement: the provider is read at this moment, and nothing
-        that was sent before may end the other one.
+    async def _guard(self, step: Step, needed: Step) -> _Sent | None:
+        """The provider of what is needed is read at this moment, and nothing that was sent before
+        may end it.
 
-        None: the other site announces.
+        None: it is so.
         """
         self._check()
-        other = Step(StepKind.ADVERTISE, step.site.other)
         try:
-            seen = await self._lasting(other)
+            seen = await self._lasting(needed)
         except ActionError as error:
             if error.may_pass:
                 return _put_off(step, error)
-            why = f"whether the {other.site.value} site announces cannot be read: {error}"
+            why = f"whether the {needed.site.value} site announces cannot be read: {error}"
             raise _StepFailed(why, outcome.CANNOT_SAY, {}) from error
         if isinstance(seen, NotDone):
-            why = f"the {other.site.value} site does not announce the prefix: {seen.detail}"
+            why = f"the {needed.site.value} site does not announce the prefix: {seen.detail}"
             raise _StepFailed(why, outcome.SAYS_NO, seen.evidence)
         return None
 
     def _check(self) -> None:
         if not self._may_go_on():
             raise StoppedError("the lease is lost, or it was told to stop")
+
+
+def _needed(step: Step) -> Step | None:
+    """What must be announced when a step is sent: else it would withdraw the last announcement, or
+    lead traffic to where somebody has withdrawn it meanwhile."""
+    match step.kind:
+        case StepKind.WITHDRAW:
+            return Step(StepKind.ADVERTISE, step.site.other)
+        case StepKind.PREFER:
+            return Step(StepKind.ADVERTISE, step.site)
+        case _:
+            return None
 
 
 def _put_off(step: Step, error: ActionError) -> _Sent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -308,3 +309,25 @@ def test_a_plan_that_was_interrupted_long_ago_is_not_carried_on(
     assert (record.state, world.advertised) == (state, advertised)
     assert record.alarm == "step_failed"
     assert "interrupted too long ago" in (record.detail or "")
+
+
+@pytest.mark.parametrize(("fault", "withdrawn"), [(None, REMOTE), (Fault.REFUSED, Site.LOCAL)])
+def test_traffic_is_never_led_to_where_somebody_has_withdrawn_meanwhile(
+    fault: Fault | None, withdrawn: Site
+) -> None:
+    led = 0
+    for points in range(60):
+        world = World()
+        world.priority = dict.fromkeys(Site, 200)
+        world.faults[StepKind.PREFER].extend([fault] if fault else [])
+        world.points.crash_after = points
+        with contextlib.suppress(Crash):
+            switched(world)
+        world.points.clear()
+        if world.preferred is None:
+            world.announce(withdrawn, False)
+            run(world.executor().resume())
+        if world.preferred is not None:
+            led += 1
+            assert world.advertised[world.preferred], points
+    assert led

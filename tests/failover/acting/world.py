@@ -169,6 +169,8 @@ class World:
     """By request id what the provider has taken, and when it is done."""
     astray: list[tuple[float, Step, str]] = field(default_factory=list)
     """What it has not taken yet, with when it will, and the request id."""
+    has_landed: bool = False
+    """Whether something late was done."""
     done: set[str] = field(default_factory=set)
     """Requests to routers that were carried out: none is a second time."""
     ids: itertools.count[int] = field(default_factory=itertools.count)
@@ -209,11 +211,13 @@ class World:
             if self.clock.seconds >= at:
                 del self.late[request_id]
                 self.do(step, request_id)
+                self.has_landed = True
         for one in list(self.astray):
             at, step, request_id = one
             if self.clock.seconds >= at:
                 self.astray.remove(one)
                 self._arrive(step, request_id)
+                self.has_landed = True
 
     def _arrive(self, step: Step, request_id: str) -> None:
         if step.kind is StepKind.PREFER:

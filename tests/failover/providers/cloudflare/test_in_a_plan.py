@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.failover.acting.actuator import Done
 from services.failover.acting.executor import Executor, Timing
 from services.failover.acting.journal import PlanState
 from services.failover.acting.memory import MemoryJournal
@@ -24,7 +25,7 @@ from tests.fakes.cloudflare import FakeCloudflare, Fault, Kind
 from tests.fakes.trouble import Trouble
 
 if TYPE_CHECKING:
-    from services.failover.acting.actuator import Done, NotDone
+    from services.failover.acting.actuator import NotDone, Request
     from services.failover.acting.journal import PlanRecord
     from services.failover.providers.cloudflare.actuator import CloudflareActuator
 
@@ -38,6 +39,27 @@ class Nobody:
         raise AssertionError(step)
 
 
+class Announced:
+    """A site's router that announces, and to which nothing else is ever said."""
+
+    async def preview(self, step: Step) -> list[Request]:
+        raise AssertionError(step)
+
+    async def rehearse(self, step: Step) -> None:
+        raise AssertionError(step)
+
+    async def apply(self, step: Step, *, request_id: str) -> None:
+        raise AssertionError(step, request_id)
+
+    async def verify(self, step: Step) -> Done | NotDone:
+        assert step.kind is StepKind.ADVERTISE
+        return Done({})
+
+    async def pending(self, step: Step, _earlier: object) -> str | None:
+        assert step.kind is StepKind.WITHDRAW
+        return None
+
+
 async def carried_out(
     actuator: CloudflareActuator, clock: Clock, diff: object = None
 ) -> PlanRecord:
@@ -49,7 +71,7 @@ async def carried_out(
     numbers = itertools.count(1)
     executor = Executor(
         MemoryJournal(clock.now),
-        {StepKind.PREFER: actuator},
+        {StepKind.PREFER: actuator, StepKind.ADVERTISE: Announced()},
         Nobody(),
         timing=Timing({StepKind.PREFER: 30.0}, poll=1.0, plan=600.0),
         clock=clock,
