@@ -110,6 +110,7 @@ def _ask(
         capture_output=True,
         text=True,
         check=True,
+        start_new_session=True,
     )
     figures: Figure = json.loads(result.stdout)
     return figures

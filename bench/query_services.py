@@ -92,6 +92,7 @@ def _process(name: str, dsn: str) -> Iterator[subprocess.Popen[bytes]]:
             "LOG_LEVEL": "ERROR",
         },
         stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Linux shares the processor between sessions; these are strangers
     )
     try:
         yield child

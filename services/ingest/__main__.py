@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.ingest.app import create_app, end_process
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _BMP_PORT = "INGEST_BMP_PORT"
 # Its requests are short, and routers wait for the end of the stop.
 _FINISH_SECONDS = 2
+_SESSION_NICE = Path("/proc/self/autogroup")
 
 
 @as_program
@@ -30,7 +33,7 @@ def main() -> None:
     """Runs until SIGINT or SIGTERM."""
     settings = load(IngestSettings)
     log.configure("ingest", settings, report=PEER_EVENTS)
-    os.nice(settings.ingest_nice)  # workers inherit it
+    _let_others_go_first(settings.ingest_nice)
     make, abort = _alone(settings) if settings.ingest_workers == 1 else _with_workers(settings)
     serve(
         create_app(make),
@@ -40,6 +43,19 @@ def main() -> None:
         finish_seconds=_FINISH_SECONDS,
         abort=abort,
     )
+
+
+def _let_others_go_first(nice: int) -> None:
+    """For this process and its workers, which inherit it.
+
+    Where Linux groups processes by session (sched(7), autogroup) a process's own niceness counts
+    in its group alone, and the group's counts among the others. The group is ours to set where we
+    are the first of it.
+    """
+    os.nice(nice)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # another kernel, or one that has no such groups
+            _SESSION_NICE.write_text(f"{nice}\n")
 
 
 def _alone(settings: IngestSettings) -> tuple[Callable[[], Ingest], Callable[[], None]]:

@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -66,7 +67,11 @@ async def test_workers_let_other_processes_go_first(database_url: str) -> None:
     async with workers(database_url, INGEST_NICE="7") as (service, _):
         parent = psutil.Process(service.process.pid)
         ours = psutil.Process().nice()
-        assert [one.nice() for one in (parent, *parent.children())] == [min(ours + 7, 19)] * 3
+        family = (parent, *parent.children())
+        assert [one.nice() for one in family] == [min(ours + 7, 19)] * 3
+        groups = [Path(f"/proc/{one.pid}/autogroup") for one in family]
+        if groups[0].exists():
+            assert [group.read_text().split()[1:] for group in groups] == [["nice", "7"]] * 3
 
 
 async def test_two_workers_share_a_port_and_both_receive(database_url: str) -> None:

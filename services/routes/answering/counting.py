@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,11 +29,11 @@ log = structlog.get_logger(__name__)
 
 SMALL_OCTETS = 8 * 1024 * 1024
 """Of tables that a request may count itself: about 80,000 routes, in 10 ms."""
-COUNT_SECONDS = 600.0
-"""Of a count in the background, at most."""
+COUNT_SECONDS = 60.0
+"""Of a piece of a count in the background, at most."""
 _LOOK_SECONDS = 5.0
-_REST = 20
-"""How many times as long as a count took there is none: it takes a twentieth of one core."""
+_REST = 20.0
+"""A count takes a twentieth of one core."""
 _LOOKS = 7
 """That a rate is made of: half a minute, when nothing has to be counted."""
 
@@ -106,15 +105,14 @@ class RouteCounter:
             self._last, is_exact = await counts.count(conn), True
         return Known(self._last, is_exact, self._rate())
 
-    async def refresh(self) -> float:
-        """Counts a large store if that is due; says how many seconds it took."""
-        began = time.monotonic()
+    async def refresh(self) -> None:
+        """Counts a large store if that is due; with rests, unless nothing was counted before."""
         async with self._engine.connect() as conn:
             state = await counts.state(conn)
             self._seen.append(state)
             if not self._is_counted(state) and state.octets > self._small_octets:
-                self._last = await counts.count(conn)
-        return time.monotonic() - began
+                rest = _REST if self._last else 0.0
+                self._last = await counts.count(conn, rest=rest)
 
     def _is_counted(self, state: State) -> bool:
         return self._last is not None and self._last.state.committed == state.committed
@@ -134,15 +132,14 @@ class RouteCounter:
         """Until cancelled."""
         failures = 0
         while True:
-            took = 0.0
             try:
-                took = await self.refresh()
+                await self.refresh()
                 failures = 0
             except Exception as error:  # noqa: BLE001 - the next time may do, and requests go on
                 failures += 1
                 if failures == 1:  # whoever asks is told that the database is away
                     log.warning("routes cannot be counted now", error=reason(error))
-            await asyncio.sleep(max(_LOOK_SECONDS, took * _REST))
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 @contextlib.asynccontextmanager
