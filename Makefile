@@ -8,7 +8,7 @@ READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 BGPILOT := .venv/bin/bgpilot
 RUN := .venv/bin/
-WORKERS ?= 2
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-failover up compile test test-packages check format fuzz bench bench-ingest bench-query bench-wire clean

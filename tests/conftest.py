@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
+from shared.db.migrate import migrate
 from shared.stack.temporary import temporary_postgres
-from tests.databases import empty_database
+from tests.databases import name_of, new_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,5 +29,23 @@ def postgres_dsn() -> Iterator[str]:
 @pytest.fixture
 async def database_url(postgres_dsn: str) -> AsyncIterator[str]:
     """The URL of an empty database, dropped afterwards."""
-    async with empty_database(postgres_dsn) as url:
+    async with new_database(postgres_dsn) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_dsn: str) -> Iterator[str]:
+    """The name of a database with the schema and nothing in it; to copy it is quickest."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        database = new_database(postgres_dsn)
+        url = runner.run(database.__aenter__())
+        runner.run(migrate(SecretStr(url)))
+        yield name_of(url)
+        runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def migrated_url(postgres_dsn: str, migrated_template: str) -> AsyncIterator[str]:
+    """The URL of a database with the schema and nothing in it."""
+    async with new_database(postgres_dsn, migrated_template) as url:
         yield url

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 
 @contextlib.asynccontextmanager
-async def empty_database(dsn: str) -> AsyncIterator[str]:
-    """The URL of a new one on the server at `dsn`, dropped afterwards."""
+async def new_database(dsn: str, template: str = "template1") -> AsyncIterator[str]:
+    """The URL of a new one on the server at `dsn`, dropped afterwards.
+
+    It has what the database `template` has, to which nobody may be connected.
+    """
     name = f"test_{uuid.uuid4().hex}"
     conn = await asyncpg.connect(dsn)
     try:
-        await conn.execute(f"CREATE DATABASE {name}")
+        await conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield urlsplit(dsn)._replace(path=f"/{name}").geturl()
         # Not WITH (FORCE): only a superuser may end an autovacuum worker with it, and the plain
         # statement sends those away by itself, and waits for them.
@@ -31,3 +34,8 @@ async def empty_database(dsn: str) -> AsyncIterator[str]:
         await conn.execute(f"DROP DATABASE {name}")
     finally:
         await conn.close()
+
+
+def name_of(url: str) -> str:
+    """The name of the database at a URL of `new_database`."""
+    return urlsplit(url).path.removeprefix("/")

@@ -8,7 +8,6 @@ import pytest
 from pydantic import SecretStr
 
 from shared.db.engine import create_engine
-from shared.db.migrate import migrate
 from tests.failover.running import running
 from tests.failover.world import World
 
@@ -21,11 +20,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+async def engine(migrated_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a database with the schema and nothing in it."""
-    url = SecretStr(database_url)
-    await migrate(url)
-    engine = create_engine(url, application="test")
+    engine = create_engine(SecretStr(migrated_url), application="test")
     yield engine
     await engine.dispose()
 

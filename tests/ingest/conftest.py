@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from services.ingest.collector import Collector
 from services.ingest.settings import IngestSettings
-from shared.db.migrate import migrate
 from shared.web.health import NotReady
 
 if TYPE_CHECKING:
@@ -133,13 +132,6 @@ async def until_ready(collector: Collector) -> None:
                 await asyncio.sleep(0.01)
             else:
                 return
-
-
-@pytest.fixture
-async def migrated_url(database_url: str) -> str:
-    """The URL of a database with the schema and nothing in it."""
-    await migrate(SecretStr(database_url))
-    return database_url
 
 
 @pytest.fixture

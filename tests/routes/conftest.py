@@ -10,14 +10,14 @@ from pydantic import SecretStr
 
 from services.routes.app import create_app
 from services.routes.settings import RoutesSettings
-from tests.ingest.conftest import ingest, migrated_url
+from tests.ingest.conftest import ingest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import FastAPI
 
-__all__ = ["Api", "api", "ingest", "migrated_url"]
+__all__ = ["Api", "api", "ingest"]
 
 
 class Api:

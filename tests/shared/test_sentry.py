@@ -154,8 +154,8 @@ async def test_requests_are_traced_without_what_may_be_secret(clean_log: None) -
             json={"password": "in-the-body"},
         )
     assert answer.status_code == 200
-    (transaction,) = sent.transactions
-    assert transaction["transaction"] == "/thing"
+    # An app that other tests keep at work in this process may be asked something meanwhile.
+    (transaction,) = [one for one in sent.transactions if one["transaction"] == "/thing"]
     (event,) = sent.events
     assert event["contexts"]["trace"]["trace_id"] == transaction["contexts"]["trace"]["trace_id"]
     for secret in ("in-the-query", "in-a-header", "signed-by-us", "in-the-body", "public-key"):

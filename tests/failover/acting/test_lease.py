@@ -197,9 +197,9 @@ async def test_the_database_gives_it_to_one_of_many(engine: AsyncEngine) -> None
 
 
 async def test_one_that_never_heard_that_it_got_the_lease_need_not_wait_for_itself(
-    engine: AsyncEngine, database_url: str
+    engine: AsyncEngine, migrated_url: str
 ) -> None:
-    async with unreliable(database_url) as (proxy, url):
+    async with unreliable(migrated_url) as (proxy, url):
         cut_off = create_engine(SecretStr(url), application="cut off")
         clock = RealClock()
         one = Lease(
@@ -301,10 +301,10 @@ async def until_acts(acts: list[tuple[float, str]], owner: str) -> None:
 
 
 async def test_two_controllers_never_both_act_though_one_loses_its_database(
-    engine: AsyncEngine, database_url: str
+    engine: AsyncEngine, migrated_url: str
 ) -> None:
     acts: list[tuple[float, str]] = []
-    async with unreliable(database_url) as (proxy, url):
+    async with unreliable(migrated_url) as (proxy, url):
         cut = create_engine(SecretStr(url), application="cut")
         one, two = Controller(cut, "one", acts), Controller(engine, "two", acts)
         async with running(one):

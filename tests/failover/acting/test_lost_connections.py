@@ -90,12 +90,12 @@ class _Eyes(Eyes):
 
 @pytest.mark.parametrize("cut", ["before the commit", "after the commit"])
 async def test_a_plan_is_carried_on_from_whatever_the_database_has(
-    engine: AsyncEngine, database_url: str, cut: Cut
+    engine: AsyncEngine, migrated_url: str, cut: Cut
 ) -> None:
     async with engine.begin() as conn:
         generation = await leases.take(conn, "one", 600)
     sound = PostgresJournal(engine, lambda: generation)
-    async with unreliable(database_url) as (proxy, url):
+    async with unreliable(migrated_url) as (proxy, url):
         cut_off = create_engine(SecretStr(url), application="cut off")
         for at in range(WRITES):
             world = World()

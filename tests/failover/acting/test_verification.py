@@ -13,7 +13,7 @@ from services.failover.acting.verification import BmpConfirmation, from_peers
 from services.failover.policy.model import Site, Step, StepKind
 from shared.clients.routes import RoutesClient
 from tests.ingest import speaker
-from tests.ingest.conftest import ingest, migrated_url
+from tests.ingest.conftest import ingest
 from tests.ingest.speaker import Peer
 from tests.routes.conftest import Api, api
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.ingest.conftest import Ingest
 
-__all__ = ["api", "ingest", "migrated_url"]
+__all__ = ["api", "ingest"]
 
 PREFIX = "203.0.113.0/24"
 LOCAL, REMOTE = Peer("192.0.2.101", 64501), Peer("192.0.2.102", 64502)

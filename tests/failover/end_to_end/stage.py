@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from anyio.from_thread import start_blocking_portal
 
 from services.failover.policy.model import Site
-from tests.databases import empty_database
+from tests.databases import new_database
 from tests.failover.end_to_end.clouds import Clouds
 from tests.failover.end_to_end.edge import PREFIX, Edge, Watcher
 from tests.failover.end_to_end.replicas import Replica
@@ -212,7 +212,7 @@ def staged(lab: Lab, dsn: str) -> Iterator[Stage]:
     """Everything runs, and the local site serves, within this context."""
     with contextlib.ExitStack() as stack:
         portal = stack.enter_context(start_blocking_portal())
-        url = stack.enter_context(portal.wrap_async_context_manager(empty_database(dsn)))
+        url = stack.enter_context(portal.wrap_async_context_manager(new_database(dsn)))
         settings = {"INGEST_BATCH_SECONDS": "0.05"}
         station = lab.run(Station(lab.directory("station"), lab.station, url, settings))
         edge = Edge(lab)

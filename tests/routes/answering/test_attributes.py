@@ -9,13 +9,13 @@ from pydantic import SecretStr
 
 from services.routes.answering.attributes import AttributeTexts, json_text, read_as_path
 from shared.db.engine import create_engine
-from tests.ingest.conftest import ingest, migrated_url
+from tests.ingest.conftest import ingest
 from tests.routes.many import Many
 
 if TYPE_CHECKING:
     from tests.ingest.conftest import Ingest
 
-__all__ = ["ingest", "migrated_url"]
+__all__ = ["ingest"]
 
 
 @pytest.mark.parametrize(

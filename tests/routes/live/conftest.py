@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ingest.conftest import ingest, migrated_url
+from tests.ingest.conftest import ingest
 from tests.routes.live.listening import server
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.routes.live.listening import Listener, Server
 
-__all__ = ["ingest", "listener", "live", "migrated_url"]
+__all__ = ["ingest", "listener", "live"]
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from services.routes.asking.routes import RouteFilter
 from services.routes.store.ribs import chosen, known_ribs
 from services.routes.store.walk import FEW_SETS, Walk
 from shared.db.engine import create_engine
-from tests.ingest.conftest import migrated_url
 from tests.routes.many import Many
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.ingest.conftest import Ingest
 
-__all__ = ["migrated_url"]
+__all__ = []
 
 QUESTIONS = {
     "everything": RouteFilter(),
