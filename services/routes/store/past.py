@@ -47,34 +47,40 @@ SELECT r.attr_id, r.session, r.is_withdrawn, r.last_changed, r.last_confirmed {r
 # What the events of a route say of it. `was_live`: whether an event found its route there, that
 # is, whether the one before announced it and its session was not over by then. `first_seen` is
 # compared in a way that keeps the index of times out of it: the planner takes it for selective, and
-# reads all of it for each route.
+# reads all of it for each route. Whether events are needed at all is asked outside, before any is
+# looked for: inside, an aggregate of nothing would be made for each route.
 _AS_EVENTS_SAY = """
-SELECT (array_agg(e.attr_id {newest}) FILTER (WHERE e.attr_id IS NOT NULL))[1],
-       (array_agg(e.session {newest}))[1],
-       (array_agg(e.attr_id IS NULL {newest}))[1],
-       max(e.time) FILTER (WHERE CASE WHEN e.attr_id IS NULL THEN e.was_live
-                                      ELSE NOT e.was_live OR e.is_other END),
-       max(e.time) FILTER (WHERE e.attr_id IS NOT NULL) {last_detail}
+SELECT says.*
   FROM (
-    SELECT e.*, e.before_attr_id IS NOT NULL AND CASE
-             WHEN e.before_session < e.session THEN NOT EXISTS (
-               SELECT FROM rib.sweep AS s JOIN rib.peer_rib AS b USING (peer_id)
-                WHERE b.rib_id = r.rib_id AND s.session > e.before_session AND s.time <= e.time
-                  AND (s.family IS NULL OR s.family = b.family AND s.view = b.view))
-             ELSE true END AS was_live,
-           e.before_attr_id IS DISTINCT FROM e.attr_id {or_detail} AS is_other
+    SELECT (array_agg(e.attr_id {newest}) FILTER (WHERE e.attr_id IS NOT NULL))[1],
+           (array_agg(e.session {newest}))[1],
+           (array_agg(e.attr_id IS NULL {newest}))[1],
+           max(e.time) FILTER (WHERE CASE WHEN e.attr_id IS NULL THEN e.was_live
+                                          ELSE NOT e.was_live OR e.is_other END),
+           max(e.time) FILTER (WHERE e.attr_id IS NOT NULL) {last_detail}
       FROM (
-        SELECT e.seq, e.time, e.session, e.attr_id, lag(e.attr_id) OVER said AS before_attr_id,
-               lag(e.session) OVER said AS before_session {event_detail}
-          FROM rib.{event} AS e
-         WHERE e.{key} = r.{key} AND e.rib_id = r.rib_id
-           AND rib.path_id_bits(e.path_id) = r.path_id
-           AND e.time <= CAST(:moment AS timestamptz) AND e.time - r.first_seen >= interval '0'
-        WINDOW said AS (ORDER BY e.session, e.seq, e.attr_id IS NOT NULL)
+        SELECT e.*, e.before_attr_id IS NOT NULL AND CASE
+                 WHEN e.before_session < e.session THEN NOT EXISTS (
+                   SELECT FROM rib.sweep AS s JOIN rib.peer_rib AS b USING (peer_id)
+                    WHERE b.rib_id = r.rib_id AND s.session > e.before_session
+                      AND s.time <= e.time
+                      AND (s.family IS NULL OR s.family = b.family AND s.view = b.view))
+                 ELSE true END AS was_live,
+               e.before_attr_id IS DISTINCT FROM e.attr_id {or_detail} AS is_other
+          FROM (
+            SELECT e.seq, e.time, e.session, e.attr_id, lag(e.attr_id) OVER said AS before_attr_id,
+                   lag(e.session) OVER said AS before_session {event_detail}
+              FROM rib.{event} AS e
+             WHERE e.{key} = r.{key} AND e.rib_id = r.rib_id
+               AND rib.path_id_bits(e.path_id) = r.path_id
+               AND e.time <= CAST(:moment AS timestamptz)
+               AND e.time - r.first_seen >= interval '0'
+            WINDOW said AS (ORDER BY e.session, e.seq, e.attr_id IS NOT NULL)
+          ) AS e
       ) AS e
-  ) AS e
+    HAVING count(e.attr_id) > 0
+  ) AS says
  WHERE NOT ({untouched}) {and_needed}
-HAVING count(e.attr_id) > 0
 """
 _ROUTE_AT = f"""
 (SELECT r.{{key}}, r.rib_id, r.path_id, r.first_seen, was.*
