@@ -109,7 +109,8 @@ def _upgrade(conn: Connection, layout: Layout) -> None:
         raise UserError(
             f"the schema cannot be brought from revision {revision or 'none'} to {_head()}: "
             f"{reason(error)}; nothing was changed. If the database was made by an unreleased "
-            "bgpilot, or holds somebody else's tables, give bgpilot one of its own"
+            "bgpilot, or holds somebody else's tables, give bgpilot one of its own: DATABASE_URL "
+            "names it, or, where `bgpilot up` brings PostgreSQL, BGPILOT_HOME its directory"
         ) from error
 
 
