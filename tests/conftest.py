@@ -34,18 +34,33 @@ async def database_url(postgres_dsn: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres_dsn: str) -> Iterator[str]:
-    """The name of a database with the schema and nothing in it; to copy it is quickest."""
+def migrated_template(postgres_dsn: str) -> Iterator[str | None]:
+    """The name of a database with the schema and nothing in it: to copy it is quicker.
+
+    None on a server that is not ours: where it has TimescaleDB, that stays connected to each of its
+    databases, and then none can be copied.
+    """
+    if os.environ.get("BGPILOT_TEST_DATABASE_URL"):
+        yield None
+        return
+    # A loop of its own making: that of the tests stays as it is.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         database = new_database(postgres_dsn)
         url = runner.run(database.__aenter__())
-        runner.run(migrate(SecretStr(url)))
-        yield name_of(url)
-        runner.run(database.__aexit__(None, None, None))
+        try:
+            runner.run(migrate(SecretStr(url)))
+            yield name_of(url)
+        finally:
+            runner.run(database.__aexit__(None, None, None))
 
 
 @pytest.fixture
-async def migrated_url(postgres_dsn: str, migrated_template: str) -> AsyncIterator[str]:
+async def migrated_url(postgres_dsn: str, migrated_template: str | None) -> AsyncIterator[str]:
     """The URL of a database with the schema and nothing in it."""
-    async with new_database(postgres_dsn, migrated_template) as url:
-        yield url
+    if migrated_template is not None:
+        async with new_database(postgres_dsn, migrated_template) as url:
+            yield url
+    else:
+        async with new_database(postgres_dsn) as url:
+            await migrate(SecretStr(url))
+            yield url

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ _BMP_PORT = "INGEST_BMP_PORT"
 # Its requests are short, and routers wait for the end of the stop.
 _FINISH_SECONDS = 2
 _SESSION_NICE = Path("/proc/self/autogroup")
+_TRIES = 10
 
 
 @as_program
@@ -52,10 +53,18 @@ def _let_others_go_first(nice: int) -> None:
     in its group alone, and the group's counts among the others. The group is ours to set where we
     are the first of it.
     """
-    os.nice(nice)
-    if os.getsid(0) == os.getpid():
-        with contextlib.suppress(OSError):  # another kernel, or one that has no such groups
-            _SESSION_NICE.write_text(f"{nice}\n")
+    ours = os.nice(nice)
+    if not nice or os.getsid(0) != os.getpid():
+        return
+    for _ in range(_TRIES):
+        try:
+            _SESSION_NICE.write_text(f"{ours}\n")
+        except BlockingIOError:  # users together may change one in a tenth of a second
+            time.sleep(0.1)
+        except OSError:  # another kernel, or one that has no such groups
+            return
+        else:
+            return
 
 
 def _alone(settings: IngestSettings) -> tuple[Callable[[], Ingest], Callable[[], None]]:

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from services.routes.answering.counting import RouteCounter
+from services.routes.store import counts
 from tests.ingest import speaker, speaker_mp
 from tests.ingest.test_statistics import IPV6_UNICAST, gauge, report
 from tests.ingest.test_statistics import counter as count_of
@@ -98,6 +99,37 @@ async def test_a_large_store_is_counted_in_the_background_and_says_how_old_that_
         router.write(speaker.peer_down(TRANSIT))
         await ingest.until("SELECT state FROM rib.peer", "down")
         assert (await the_peer(api))["routes_by_family"] == {"ipv4_unicast": 0}
+
+
+async def test_what_is_counted_in_pieces_is_counted_once(
+    api: Api, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "_PIECE", 1)
+    counter = RouteCounter(api.app.state.engine, small_octets=0)
+    prefixes = [f"10.{number // 250}.{number % 250}.0/24" for number in range(1_000)]
+    async with ingest.connected() as router:
+        router.write(speaker.peer_up(TRANSIT) + speaker.peer_up(CUSTOMER))
+        for start in range(0, 1_000, 100):
+            some = prefixes[start : start + 100]
+            router.write(speaker.announce(TRANSIT, *some) + speaker.announce(CUSTOMER, *some[:50]))
+        router.write(speaker.withdraw(TRANSIT, *prefixes[:7]))
+        await ingest.until_committed(1_507)
+        pages = await ingest.rows("SELECT pg_relation_size('rib.route') / 8192")
+        assert pages[0][0] > 10
+        await counter.refresh()
+        assert await counted(api, counter) == [500, 993]
+        router.write(speaker.announce(TRANSIT, prefixes[0]))
+        await ingest.until_committed(1_508)
+        await counter.refresh()  # with rests, since there is a count already
+        assert await counted(api, counter) == [500, 994]
+
+
+async def counted(api: Api, counter: RouteCounter) -> list[int]:
+    """How many routes each RIB has."""
+    async with api.app.state.engine.connect() as conn:
+        known = await counter.known(conn)
+    assert known.counts is not None
+    return sorted(rib.live(1) for rib in known.counts.ribs.values())
 
 
 async def test_a_table_that_was_sent_whole_says_so(api: Api, ingest: Ingest) -> None:

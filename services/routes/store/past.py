@@ -47,8 +47,9 @@ SELECT r.attr_id, r.session, r.is_withdrawn, r.last_changed, r.last_confirmed {r
 # What the events of a route say of it. `was_live`: whether an event found its route there, that
 # is, whether the one before announced it and its session was not over by then. `first_seen` is
 # compared in a way that keeps the index of times out of it: the planner takes it for selective, and
-# reads all of it for each route. Whether events are needed at all is asked outside, before any is
-# looked for: inside, an aggregate of nothing would be made for each route.
+# reads all of it for each route, which is 200 times what it costs to look into a week in vain.
+# Whether events are needed at all is asked outside, before any is looked for: inside, an aggregate
+# of nothing would be made for each route.
 _AS_EVENTS_SAY = """
 SELECT says.*
   FROM (

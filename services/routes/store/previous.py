@@ -43,8 +43,9 @@ SELECT e.* FROM (
                     ORDER BY e.session, e.seq, e.attr_id IS NOT NULL)) AS e
  WHERE e.seq = ANY (CAST(:seqs AS int8[])) AND e.time >= CAST(:from AS timestamptz)
 """
-# Whoever was first seen with this event has none before. The time is compared in a way that keeps
-# the index of times out of it: the planner takes it for selective, and reads all of it for each.
+# Whoever was first seen with this event has none before. Weeks after the last of them are left out.
+# Each one's own time is compared in a way that keeps the index of times out of it: the planner
+# takes it for selective, and reads all of it for each.
 _LONG_AGO = """
 SELECT x.n, before.*
   FROM unnest(CAST(:ribs AS int4[]), CAST(:keys AS {kind}[]), CAST(:paths AS int8[]),
@@ -56,7 +57,7 @@ SELECT x.n, before.*
     SELECT e.attr_id, {row_detail} AS detail
       FROM rib.{event} AS e
      WHERE e.{key} = x.key AND e.rib_id = x.rib_id AND e.path_id IS NOT DISTINCT FROM x.path_id
-       AND x.time - e.time >= interval '0'
+       AND e.time <= CAST(:last AS timestamptz) AND x.time - e.time >= interval '0'
        AND (e.session, e.seq, e.attr_id IS NOT NULL) < (x.session, x.seq, true)
      ORDER BY e.session DESC, e.seq DESC, e.attr_id IS NULL LIMIT 1) AS before
 """
@@ -132,6 +133,7 @@ async def _long_ago(
         "sessions": [row["session"] for row in rows],
         "seqs": [row["seq"] for row in rows],
         "times": [row["time"] for row in rows],
+        "last": max(row["time"] for row in rows),
     }
     return {
         event_key(rows[row["n"] - 1]): Said(row["attr_id"], row["detail"])

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from tests.ingest.conftest import Ingest
 
-__all__ = []
 
 QUESTIONS = {
     "everything": RouteFilter(),
