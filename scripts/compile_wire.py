@@ -2,8 +2,6 @@
 
 That is the decoder, services/ingest/wire, and services/ingest/rows, by mypyc.
 
-WIRE_OPT_LEVEL is the C compiler's; 0 is compiled soonest.
-
 The extension modules go beside the sources, or into the same places below DIRECTORY, and their
 library beside the packages. Python prefers them to the sources of the same names. This needs
 mypy, setuptools, a C compiler and Python.h.
@@ -60,7 +58,6 @@ def compile_into(directory: Path) -> None:
             target_dir=work,
             group_name=GROUP,
             debug_level="0",
-            opt_level=os.environ.get("WIRE_OPT_LEVEL", "3"),
         )
         command = build_ext(Distribution({"name": "wire", "ext_modules": extensions}))
         command.build_lib = str(directory)

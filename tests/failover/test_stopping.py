@@ -40,6 +40,12 @@ async def waiting(service: Service) -> dict[str, Any]:
     return await until(service, "confirm_seen")
 
 
+async def begun(service: Service) -> dict[str, Any]:
+    """The plan of a switchover that somebody asked for, when it waits for BMP."""
+    await service.asks("POST", "/switchover", json=MOVE)
+    return await waiting(service)
+
+
 async def test_a_plan_under_way_is_stopped_and_taken_back(service: Service) -> None:
     service.world.break_site("us-east1")
     plan = await waiting(service)
@@ -73,8 +79,7 @@ async def test_a_plan_under_way_is_stopped_and_taken_back(service: Service) -> N
 async def test_a_switchover_that_is_stopped_is_over_and_nothing_is_paused(
     service: Service,
 ) -> None:
-    await service.asks("POST", "/switchover", json=MOVE)
-    await waiting(service)
+    await begun(service)
     done = await service.asks("POST", "/abort", json=STOP)
     assert done["sentence"].startswith("the plan to the remote site stops at its next step, and ")
     assert done["after"]["pause_s"] == 0
@@ -90,8 +95,7 @@ async def test_a_switchover_that_is_stopped_is_over_and_nothing_is_paused(
 async def test_the_pause_that_is_asked_for_never_shortens_one(
     service: Service, longer: float, left: float
 ) -> None:
-    await service.asks("POST", "/switchover", json=MOVE)
-    await waiting(service)
+    await begun(service)
     await service.asks("POST", "/pause", json={"reason": "works", "ttl_s": longer})
     await service.asks("POST", "/abort", json=STOP | {"pause_s": 600})
     ends = datetime.fromisoformat((await service.asks("GET", ""))["pause"]["until"])
@@ -129,8 +133,7 @@ async def test_who_stops_a_plan_too_late_is_told_so(service: Service) -> None:
 async def test_a_process_that_ends_leaves_the_word_to_the_next(engine: AsyncEngine) -> None:
     world = World()
     async with running(world, engine) as first:
-        await first.asks("POST", "/switchover", json=MOVE)
-        await waiting(first)
+        await begun(first)
         await first.parts.controller.stop()
         await first.asks("POST", "/abort", json=STOP)
     async with running(world, engine) as second:
@@ -215,8 +218,7 @@ async def test_a_switchover_whose_plan_ended_in_a_process_that_died_then_is_not_
 ) -> None:
     world = World()
     async with running(world, engine) as first:
-        await first.asks("POST", "/switchover", json=MOVE)
-        plan = await waiting(first)
+        plan = await begun(first)
         await first.asks("POST", "/abort", json=STOP)
         await first.parts.controller.rest()
     async with running(world, engine) as second:
@@ -241,8 +243,7 @@ async def test_who_has_lost_the_lease_does_nothing_more_and_the_next_carries_on(
 ) -> None:
     world = World()
     async with running(world, engine) as first:
-        await first.asks("POST", "/switchover", json=MOVE)
-        plan = await waiting(first)
+        plan = await begun(first)
         async with engine.begin() as conn:
             await conn.execute(text("UPDATE failover.lease SET expires_at = clock_timestamp()"))
         async with running(world, engine) as second:

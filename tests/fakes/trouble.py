@@ -23,6 +23,8 @@ class Trouble:
     """How many requests it meets; None: all."""
     latency: float = 0.0
     """Seconds before the provider gets the request."""
+    until: asyncio.Event | None = None
+    """It gets the request when this is set."""
     lost: bool = False
     """The provider never gets it, and no answer comes."""
     silent: bool = False
@@ -71,6 +73,8 @@ class Troubled:
 
     async def _with(self, trouble: Trouble, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(trouble.latency)
+        if trouble.until is not None:
+            await trouble.until.wait()
         if trouble.lost:
             await _client_gone(receive)
         elif trouble.astray:

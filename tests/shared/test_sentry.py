@@ -154,7 +154,7 @@ async def test_requests_are_traced_without_what_may_be_secret(clean_log: None) -
             json={"password": "in-the-body"},
         )
     assert answer.status_code == 200
-    # An app that other tests keep at work in this process may be asked something meanwhile.
+    # By its name: once there was one of another request in this process beside it.
     (transaction,) = [one for one in sent.transactions if one["transaction"] == "/thing"]
     (event,) = sent.events
     assert event["contexts"]["trace"]["trace_id"] == transaction["contexts"]["trace"]["trace_id"]

@@ -1,7 +1,7 @@
 """However a connection's octets come, the events are the same.
 
 Every capture is cut whole, octet by octet, and in 1,000 random ways. Of a long one the 1,000 cut
-a stretch that WIRE_TEST_STRETCH octets bound (default 12,000; 0 is all of it, for a nightly run):
+a stretch that WIRE_TEST_STRETCH octets bound (default 24,000; 0 is all of it, for a nightly run):
 the Peer Ups before it, then messages from a random place on. All of it is cut in 5 ways.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from services.ingest.wire import AnyMessage
 
-STRETCH = int(os.environ.get("WIRE_TEST_STRETCH", "12000"))
+STRETCH = int(os.environ.get("WIRE_TEST_STRETCH", "24000"))
 NAMES = sorted(str(path.relative_to(DATA)) for path in DATA.rglob("*.bmp*")) or ["absent"]
 LONGEST_OCTET_BY_OCTET = 400_000
 LONGEST_CUT_WHOLE = 2_000_000
