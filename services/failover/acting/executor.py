@@ -7,37 +7,29 @@ only what is not there, with the request id of the first time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from services.failover.acting import outcome
-from services.failover.acting.actuator import (
-    ActionError,
-    Done,
-    NotDone,
-    OutcomeUnknownError,
-    StillUnderWayError,
-)
-from services.failover.acting.earlier import NUMBER, WITHIN_SECONDS, opposite
-from services.failover.acting.exchanges import recording, writing_only_if
+from services.failover.acting.actuator import ActionError, Done, NotDone
 from services.failover.acting.journal import (
     OBSERVING,
     PlanState,
     StepState,
     StoppedError,
 )
-from services.failover.policy.model import Step, StepKind
+from services.failover.acting.sending import Sender, Sent, StepFailedError
+from services.failover.policy.model import StepKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from services.failover.acting.actuator import Actuator
-    from services.failover.acting.exchanges import Exchange
     from services.failover.acting.journal import Journal, PlanRecord, StepRecord
-    from services.failover.policy.model import Plan
+    from services.failover.policy.model import Plan, Step
 
 log = structlog.get_logger(__name__)
 
@@ -73,25 +65,6 @@ class _Unseen:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What came of sending, or of trying to."""
-
-    may_be_sent: bool
-    """Once more, where the effect does not show."""
-    trouble: str | None = None
-    wait: float | None = None
-    """Seconds that have to go by before that."""
-    went_out: bool = True
-    """Whether a request may have been sent."""
-
-
-class _StepFailed(Exception):
-    def __init__(self, detail: str, seen: str, evidence: Mapping[str, object]) -> None:
-        super().__init__(detail)
-        self.evidence = {**evidence, outcome.SEEN: seen}
-
-
 class Executor:
     """One plan at a time. Whatever the journal raises ends the work, and leaves it as it is."""
 
@@ -119,6 +92,7 @@ class Executor:
         self._sleep = sleep
         self._new_id = new_id
         self._may_go_on = may_go_on
+        self._sender = Sender(journal, actuators, new_id=new_id, check=self._check)
 
     async def carry_out(
         self, plan: Plan, *, asked_by: str | None = None, decision_id: int | None = None
@@ -205,7 +179,7 @@ class Executor:
         state, detail = StepState.DONE, None
         try:
             evidence = await self._until_so(record, it, is_late=is_late)
-        except _StepFailed as failed:
+        except StepFailedError as failed:
             state, detail, evidence = StepState.FAILED, str(failed), failed.evidence
             log.warning("step failed", step=outcome.named(it.step), reason=detail)
         self._check()
@@ -219,7 +193,7 @@ class Executor:
     ) -> Mapping[str, object]:
         """The evidence that a step's effect is there; makes it so where that is its business."""
         is_observing = it.step.kind in OBSERVING
-        sent, is_out = _Sent(may_be_sent=not is_observing), it.request_id is not None
+        sent, is_out = Sent(may_be_sent=not is_observing), it.request_id is not None
         not_before = self._clock()
         deadline = self._clock() + (0.0 if is_late else self._timing.deadlines[it.step.kind])
         if is_observing:
@@ -234,7 +208,7 @@ class Executor:
                 raise _not_so(seen, sent, is_late=is_late)
             may_send = sent.may_be_sent and self._clock() >= not_before
             if may_send and isinstance(seen, NotDone):
-                sent = await self._send(record, it)
+                sent = await self._sender.send(record, it)
                 is_out = is_out or sent.went_out
                 if not sent.may_be_sent:
                     continue
@@ -246,7 +220,7 @@ class Executor:
         if outcome.may_be_aborted(it, is_out=is_out):
             said = await self._journal.aborted(record.plan_id)
             if said is not None:
-                raise _StepFailed(said, outcome.ABORTED, {})
+                raise StepFailedError(said, outcome.ABORTED, {})
 
     async def _look(self, record: PlanRecord, it: StepRecord) -> Done | NotDone | _Unseen:
         self._check()
@@ -255,112 +229,18 @@ class Executor:
                 since = outcome.acted_at(record, it.ordinal)
                 return await self._confirmation.confirm(it.step, since=since)
             seen = await self._actuators[it.step.kind].verify(it.step)
-            return seen if isinstance(seen, NotDone) else await self._lasting(it.step)
+            return seen if isinstance(seen, NotDone) else await self._sender.lasting(it.step)
         except ActionError as error:
             return _Unseen(str(error))
-
-    async def _lasting(self, step: Step) -> Done | NotDone:
-        """Whether it is so, and stays so by all that is known.
-
-        What is under way is asked for first: what ends meanwhile is seen by the look after that.
-        """
-        actuator, against = self._actuators[step.kind], opposite(step)
-        earlier = await self._journal.sent(against, within_s=WITHIN_SECONDS)
-        if pending := await actuator.pending(against, earlier):
-            raise StillUnderWayError(f"{outcome.named(step)} would not last: {pending}")
-        self._check()
-        return await actuator.verify(step)
-
-    async def _send(self, record: PlanRecord, it: StepRecord) -> _Sent:
-        actuator = self._actuators[it.step.kind]
-        try:
-            requests = await actuator.preview(it.step)
-        except ActionError as error:
-            if not error.may_pass:
-                raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
-            return _put_off(it.step, error)
-        needed = _needed(it.step)
-        if needed is not None and (blind := await self._guard(it.step, needed)):
-            return blind
-        self._check()
-        begun = await self._journal.begin(
-            record.plan_id, it.ordinal, it.request_id or self._new_id(), requests
-        )
-        if begun.request_id is None:
-            raise LookupError("the journal did not keep the request id")
-        self._check()
-        try:
-            await self._apply(record, begun, begun.request_id)
-        except OutcomeUnknownError as error:
-            log.warning("outcome unknown", step=outcome.named(it.step), reason=str(error))
-            return _Sent(error.is_repeatable, str(error))
-        except ActionError as error:
-            if error.may_pass:
-                return replace(_put_off(it.step, error), went_out=True)
-            raise _StepFailed(str(error), outcome.CANNOT_SAY, {}) from error
-        return _Sent(may_be_sent=False)
-
-    async def _apply(self, record: PlanRecord, it: StepRecord, request_id: str) -> None:
-        """Also what came of a request that failed is written down. `it` is the step as begun."""
-        heard: list[Exchange] = []
-        failed: ActionError | None = None
-        try:
-            with recording(heard.append), writing_only_if(self._check):
-                await self._actuators[it.step.kind].apply(it.step, request_id=request_id)
-        except ActionError as error:
-            failed = error
-        if heard:
-            self._check()
-            rows = [one.as_row() | {NUMBER: len(it.requests)} for one in heard]
-            await self._journal.heard(record.plan_id, it.ordinal, rows)
-        if failed is not None:
-            raise failed
-
-    async def _guard(self, step: Step, needed: Step) -> _Sent | None:
-        """The provider of what is needed is read at this moment, and nothing that was sent before
-        may end it.
-
-        None: it is so.
-        """
-        self._check()
-        try:
-            seen = await self._lasting(needed)
-        except ActionError as error:
-            if error.may_pass:
-                return _put_off(step, error)
-            why = f"whether the {needed.site.value} site announces cannot be read: {error}"
-            raise _StepFailed(why, outcome.CANNOT_SAY, {}) from error
-        if isinstance(seen, NotDone):
-            why = f"the {needed.site.value} site does not announce the prefix: {seen.detail}"
-            raise _StepFailed(why, outcome.SAYS_NO, seen.evidence)
-        return None
 
     def _check(self) -> None:
         if not self._may_go_on():
             raise StoppedError("the lease is lost, or it was told to stop")
 
 
-def _needed(step: Step) -> Step | None:
-    """What must be announced when a step is sent: else it would withdraw the last announcement, or
-    lead traffic to where somebody has withdrawn it meanwhile."""
-    match step.kind:
-        case StepKind.WITHDRAW:
-            return Step(StepKind.ADVERTISE, step.site.other)
-        case StepKind.PREFER:
-            return Step(StepKind.ADVERTISE, step.site)
-        case _:
-            return None
-
-
-def _put_off(step: Step, error: ActionError) -> _Sent:
-    """It has not been done, and is tried again as long as there is time."""
-    log.warning("step is put off", step=outcome.named(step), reason=str(error), wait_s=error.wait)
-    return _Sent(may_be_sent=True, trouble=str(error), wait=error.wait, went_out=False)
-
-
-def _not_so(seen: NotDone | _Unseen, sent: _Sent, *, is_late: bool) -> _StepFailed:
+def _not_so(seen: NotDone | _Unseen, sent: Sent, *, is_late: bool) -> StepFailedError:
     late = "the plan was interrupted too long ago to be carried on, and " if is_late else ""
     detail = f"{late}{seen.detail}{f'; {sent.trouble}' if sent.trouble else ''}"
     if isinstance(seen, NotDone):
-        return _StepFailed(detail, outcome.SAYS_NO, seen.evidence)
-    return _StepFailed(detail, outcome.CANNOT_SAY, {})
+        return StepFailedError(detail, outcome.SAYS_NO, seen.evidence)
+    return StepFailedError(detail, outcome.CANNOT_SAY, {})

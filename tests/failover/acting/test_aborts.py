@@ -71,17 +71,14 @@ def test_wherever_it_is_all_is_as_before_or_as_it_was_to_be() -> None:
 )
 def test_a_plan_that_waits_is_stopped_while_it_waits(kind: StepKind, what: str) -> None:
     world = World(is_bmp_deaf=kind is StepKind.CONFIRM_SEEN)
-    executor = world.executor()
     busy = CallError("GCP", "routers.get", Fault.BUSY, "too many requests")
     provider = _Unprepared(world, kind, busy, times=1000)
-    executor._actuators = dict.fromkeys(executor._actuators, provider)
-    sleep = world.clock.sleep
 
     async def and_then(seconds: float) -> None:
-        await sleep(seconds)
+        await world.clock.sleep(seconds)
         world.journal.aborts.update(dict.fromkeys(world.journal.plans, SAID))
 
-    executor._sleep = and_then
+    executor = world.executor(provider=provider, sleep=and_then)
     record = run(executor.carry_out(switch(world.posture(), REMOTE, reason="a test")))
     assert record.detail == f"stopped at {what}: {SAID}; all is as before"
     assert (world.advertised, world.preferred) == (BEFORE, Site.LOCAL)
@@ -130,9 +127,7 @@ class _Unprepared(Provider):
 
 
 def prefers(world: World, error: ActionError, times: int) -> PlanRecord:
-    executor = world.executor()
-    provider = _Unprepared(world, StepKind.PREFER, error, times)
-    executor._actuators = dict.fromkeys(executor._actuators, provider)
+    executor = world.executor(provider=_Unprepared(world, StepKind.PREFER, error, times))
     return run(executor.carry_out(switch(world.posture(), REMOTE, reason="a test")))
 
 

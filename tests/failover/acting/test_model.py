@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ LIMITS_OF_SOMEBODY = st.builds(
 )
 
 
+@pytest.mark.timeout(600)
 def test_the_rules_hold_whatever_happens() -> None:
     ends: Counter[PlanState] = Counter()
     rules: Counter[str] = Counter()

@@ -237,9 +237,15 @@ class World:
         if not self.is_bmp_deaf:
             self.seen = dict(self.advertised)
 
-    def executor(self, may_go_on: Callable[[], bool] = lambda: True) -> Executor:
-        """As a process has it that starts now."""
-        provider = self.points.around(Provider(self))
+    def executor(
+        self,
+        may_go_on: Callable[[], bool] = lambda: True,
+        *,
+        provider: Provider | None = None,
+        sleep: Callable[[float], Coroutine[Any, Any, None]] | None = None,
+    ) -> Executor:
+        """As a process has it that starts now; with this provider and sleep, if any are given."""
+        provider = provider or self.points.around(Provider(self))
         acting = (StepKind.ADVERTISE, StepKind.WITHDRAW, StepKind.PREFER)
         return Executor(
             self.points.around(self.journal_of(self.points.leader)),
@@ -247,7 +253,7 @@ class World:
             self.points.around(Eyes(self)),
             timing=TIMING,
             clock=self.clock,
-            sleep=self.clock.sleep,
+            sleep=sleep or self.clock.sleep,
             new_id=lambda: f"00000000-0000-4000-8000-{next(self.ids):012}",
             may_go_on=may_go_on,
         )
