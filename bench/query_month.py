@@ -71,10 +71,12 @@ SELECT bench.seq(time), time, date_trunc('second', time), attr_id, rib_id, sessi
 """
 
 # was_live: the event before it announced the route, and its session still counted. is_known: it
-# was announced before. changed: it is another route now than it was.
+# was announced before. changed: it is another route now than it was. said_again: it is as the
+# session before left it, so its row stays as it is.
 _READ = """
 CREATE UNLOGGED TABLE bench.read_{event} AS
-SELECT *, is_known AND CASE WHEN attr_id IS NULL THEN was_live
+SELECT *, is_known AND was_live AND session_before < session AND NOT changed AS said_again
+  FROM (SELECT *, is_known AND CASE WHEN attr_id IS NULL THEN was_live
               ELSE NOT was_live OR attr_id <> attr_before {or_detail} END AS changed
   FROM (SELECT *, attr_before IS NOT NULL AND (session_before = session OR NOT EXISTS (
                SELECT FROM rib.sweep AS s JOIN rib.peer_rib AS b USING (peer_id)
@@ -87,16 +89,19 @@ SELECT *, is_known AND CASE WHEN attr_id IS NULL THEN was_live
                        attr_id IS NOT NULL AND count(attr_id) OVER w
                            = count(attr_id) OVER (PARTITION BY {key}, rib_id) AS is_last
                   FROM bench.{staged}
-                WINDOW w AS (PARTITION BY {key}, rib_id ORDER BY time)) AS e) AS e
+                WINDOW w AS (PARTITION BY {key}, rib_id ORDER BY time)) AS e) AS e) AS e
 """
 _CURRENT = """
 INSERT INTO rib.{route} (attr_id, first_seen, last_changed, last_confirmed, rib_id, path_id,
                          session, is_withdrawn, {columns})
 SELECT max(attr_id) FILTER (WHERE is_last), min(time) FILTER (WHERE attr_id IS NOT NULL),
        greatest(max(time) FILTER (WHERE changed), min(time) FILTER (WHERE attr_id IS NOT NULL)),
-       max(time) FILTER (WHERE attr_id IS NOT NULL), rib_id, 0, max(session),
-       max(time) > max(time) FILTER (WHERE attr_id IS NOT NULL), {key} {last_detail}
-  FROM bench.read_{event}
+       max(time) FILTER (WHERE attr_id IS NOT NULL AND NOT said_again), rib_id, 0,
+       max(session) FILTER (WHERE NOT said_again),
+       max(time) > max(time) FILTER (WHERE attr_id IS NOT NULL)
+           OR max(session) >= max(valid_session) AND max(session) < max(complete_session),
+       {key} {last_detail}
+  FROM bench.read_{event} JOIN rib.peer_rib USING (rib_id)
  GROUP BY {key}, rib_id HAVING count(attr_id) > 0
  ORDER BY min(time) FILTER (WHERE attr_id IS NOT NULL), {key}
 """

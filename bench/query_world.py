@@ -141,7 +141,7 @@ SELECT n, CASE WHEN n < 4 THEN 1 WHEN n = 4 THEN 2 ELSE 3 END, 0, '0:0',
 _RIBS = """
 INSERT INTO rib.peer_rib (rib_id, peer_id, family, view, has_path_ids, valid_session,
                           complete_session, complete_at, is_loading)
-VALUES ($1, $2, $3, 0, false, $4, $4, $5, false)
+VALUES ($1, $2, $3, 0, false, $4, $5, $6, false)
 """
 _EVENT = """
 INSERT INTO rib.peer_event (seq, time, router_time, peer_id, session, family, view, reason_code,
@@ -149,8 +149,8 @@ INSERT INTO rib.peer_event (seq, time, router_time, peer_id, session, family, vi
 VALUES (bench.seq($1), $1, $1, $2, $3, $4, $5, $6, $7, $8)
 """
 _SWEEP = """
-INSERT INTO rib.sweep (seq, time, peer_id, session, family, view)
-VALUES (bench.seq($1), $1, $2, $3, $4, $5)
+INSERT INTO rib.sweep (seq, time, peer_id, session, family, view, is_down)
+VALUES (bench.seq($1), $1, $2, $3, $4, $5, $6)
 """
 _STATISTICS = """
 INSERT INTO rib.peer_statistic (at, peer_id, type, family, value)
@@ -191,12 +191,18 @@ def peer_events() -> Iterator[tuple[object, ...]]:
 
 
 def sweeps() -> Iterator[tuple[object, ...]]:
-    """The rows of `rib.sweep`: time, peer, oldest session that counts, family, view."""
+    """The rows of `rib.sweep`: time, peer, oldest session that counts, family, view, is_down."""
     for session in SESSIONS:
         for time, family in _ends(session):
-            yield time, session.peer, session.number, family, 0
+            yield time, session.peer, session.number, family, 0, False
         if session.ended is not None and not session.is_lost:
-            yield session.ended, session.peer, session.number + 1, None, None
+            yield session.ended, session.peer, session.number + 1, None, None, True
+
+
+def _valid(peer: int) -> int:
+    """The oldest session that counts: what a Peer Down ended does not."""
+    downs = [one.number for one in SESSIONS if one.peer == peer and one.ended and not one.is_lost]
+    return max(downs, default=-1) + 1
 
 
 def _ends(session: Session) -> Iterator[tuple[datetime, int]]:
@@ -214,7 +220,9 @@ async def write(conn: Conn) -> None:
     await conn.execute(_ROUTERS, START, END)
     await conn.execute(_PEERS, WRITER, [s.peer for s in newest], numbers, begun)
     ends = {(one.peer, family): (one.number, at) for one in newest for at, family in _ends(one)}
-    await conn.executemany(_RIBS, [(*rib, *ends[rib.peer, rib.family]) for rib in RIBS])
+    await conn.executemany(
+        _RIBS, [(*rib, _valid(rib.peer), *ends[rib.peer, rib.family]) for rib in RIBS]
+    )
     await conn.executemany(_EVENT, list(peer_events()))
     await conn.executemany(_SWEEP, list(sweeps()))
     await conn.execute(_STATISTICS, END)

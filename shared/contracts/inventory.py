@@ -17,7 +17,7 @@ class CountedRoutes(BaseModel):
     """How many routes there are now, and how well that is known.
 
     On a large store they are counted in the background: then the number is as old as
-    `routes_as_of` says, but what went with a Peer Down or an End-of-RIB since is off already.
+    `routes_as_of` says, but what went with a Peer Down since is off already.
     """
 
     routes_by_family: dict[str, int] | None = Field(
@@ -130,7 +130,8 @@ class PeerBody(CountedRoutes):
         "buckets of five minutes"
     )
     last_update_at: Timestamp | None = Field(
-        description="The last announcement or withdrawal; up to `routes_as_of` old on a large store"
+        description="The last announcement, withdrawal or end of a table; up to `routes_as_of` old "
+        "on a large store"
     )
 
 

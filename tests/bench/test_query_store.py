@@ -40,6 +40,7 @@ DERIVED = {
 }
 FORGET = """
 TRUNCATE rib.route, rib.nlri_route, rib.churn_prefix, rib.churn_peer, rib.churn_origin, rib.writer;
+UPDATE rib.peer SET session = 0;
 UPDATE rib.peer_rib SET valid_session = 0, complete_session = NULL, complete_at = NULL;
 DELETE FROM rib.progress WHERE stage = 'current';
 """

@@ -136,4 +136,11 @@ async def test_a_router_that_comes_back_in_its_first_table_finds_its_routes(
     await ingest.say(speaker.peer_up(PEER, 40001), table, speaker.announce(PEER, "12.0.0.0/8"))
     assert await ingest.rows(
         "SELECT prefix::text, session, first_seen < last_confirmed FROM rib.route ORDER BY 1"
-    ) == [("10.0.0.0/8", 2, True), ("11.0.0.0/8", 2, True), ("12.0.0.0/8", 2, False)]
+    ) == [("10.0.0.0/8", 1, False), ("11.0.0.0/8", 1, False), ("12.0.0.0/8", 2, False)]
+    assert await ingest.rows(
+        "SELECT prefix::text, state, first_seen < last_confirmed FROM current_routes ORDER BY 1"
+    ) == [
+        ("10.0.0.0/8", "stale", True),
+        ("11.0.0.0/8", "stale", True),
+        ("12.0.0.0/8", "stale", False),
+    ]

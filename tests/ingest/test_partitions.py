@@ -76,7 +76,10 @@ async def test_a_partition_begins_on_monday_in_every_time_zone(migrated_url: str
         await partitions.make_for(conn, [datetime(2031, 5, 11, 23, 59, tzinfo=UTC)])
         await partitions.make_for(conn, [datetime(2031, 5, 12, tzinfo=UTC)])
         assert await names(conn, "route_event") == {"20310505", "20310512"}
-        insert = "INSERT INTO rib.sweep (seq, time, peer_id, session) VALUES (1, $1, 1, 1)"
+        insert = (
+            "INSERT INTO rib.sweep (seq, time, peer_id, session, is_down) "
+            "VALUES (1, $1, 1, 1, true)"
+        )
         await conn.execute(insert, datetime(2031, 5, 11, 23, 59, 59, tzinfo=UTC))
         assert await conn.fetchval("SELECT count(*) FROM rib.sweep_20310505") == 1
 
@@ -102,7 +105,8 @@ async def test_a_partition_is_made_while_the_table_is_read_and_written(
     await make_partitions(migrated_url, datetime(2031, 5, 12, tzinfo=UTC))
     async with conn.transaction():
         await conn.execute(
-            "INSERT INTO rib.sweep (seq, time, peer_id, session) VALUES (1, '2031-05-12', 1, 1)"
+            "INSERT INTO rib.sweep (seq, time, peer_id, session, is_down) "
+            "VALUES (1, '2031-05-12', 1, 1, true)"
         )
         await conn.fetch("SELECT * FROM route_updates")
         async with asyncio.timeout(10):
@@ -130,7 +134,8 @@ async def test_another_row_that_a_check_refuses_is_no_missing_partition(conn: Co
     assert not partitions.is_missing(caught.value)
     with pytest.raises(asyncpg.CheckViolationError) as caught:
         await conn.execute(
-            "INSERT INTO rib.sweep (seq, time, peer_id, session) VALUES (1, '1999-01-01', 1, 1)"
+            "INSERT INTO rib.sweep (seq, time, peer_id, session, is_down) "
+            "VALUES (1, '1999-01-01', 1, 1, true)"
         )
     assert partitions.is_missing(caught.value)
 

@@ -95,16 +95,22 @@ async def _stored_at(
     moment = datetime.fromtimestamp(time_us / 1_000_000, UTC)
     found = (await conn.execute(text(_RIBS), {"address": address})).mappings()
     ribs = await past.ribs_at(conn, {rib["rib_id"]: rib for rib in found}, moment)
-    values = {"ribs": list(ribs), "ribs_then": list(ribs), "moment": moment}
+    values = past.as_of(ribs, moment) | {"ribs": list(ribs), "ribs_then": list(ribs)}
     places = {}
     for row in [row for sql in way for row in await fetch(conn, sql, values)]:
         rib = ribs[row["rib_id"]]
         route = Route(rib["family"], row["prefix"] or bytes(row["key"]))
         path_id = row["path_id"] if rib["has_path_ids"] else None
-        times = (_us(row[name]) for name in ("first_seen", "last_changed", "last_confirmed"))
+        state = route_state(row, rib)
+        confirmed = max(row["last_confirmed"], rib["complete_at"] or row["last_confirmed"])
+        times = (
+            _us(row["first_seen"]),
+            _us(row["last_changed"]),
+            0 if state == "withdrawn" else _us(confirmed),
+        )
         label = None if row["label"] is None else int(row["label"])
         place = Place(rib["peer"], RIB_VIEWS[rib["view"]], route, path_id)
-        places[place] = Seen(route_state(row, rib), row["med"], label, *times)
+        places[place] = Seen(state, row["med"], label, *times)
     return places
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.routes.answering.moments import cautions
-from services.routes.store.past import is_mostly_touched
+from services.routes.store.past import is_mostly_touched, ribs_at
+from services.routes.store.ribs import known_ribs
 from shared.contracts.envelope import rfc3339
 from tests.ingest import speaker
 
@@ -75,9 +76,10 @@ async def test_the_stream_of_a_whole_peer_reads_its_events_once_where_all_were_t
     await ingest.say(hello, *tables[10:])
     await ingest.value("ANALYZE rib.route_event")
     async with api.app.state.engine.connect() as conn:
-        ribs = await ingest.column("SELECT rib_id FROM rib.peer_rib")
-        assert await is_mostly_touched(conn, ribs, loaded)
-        assert not await is_mostly_touched(conn, ribs, datetime.now(UTC))
+        ribs = (await known_ribs(conn)).ribs
+        for moment, is_expected in ((loaded, True), (datetime.now(UTC), False)):
+            then = await ribs_at(conn, ribs, moment)
+            assert await is_mostly_touched(conn, then, moment) is is_expected
     for state, count in (("all", 5000), ("withdrawn", 0)):
         answer = await api.client.get(
             "/api/v1/routes",

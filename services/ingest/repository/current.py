@@ -21,6 +21,7 @@ from services.ingest.repository.routes import NLRI, PREFIX
 from services.ingest.repository.values import moment, storable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from services.ingest.batch import Batch
@@ -32,6 +33,15 @@ SELECT DISTINCT peer_id FROM rib.peer_rib JOIN rib.peer USING (peer_id)
  WHERE rib_id = ANY ($2::int4[]) AND writer_id IS DISTINCT FROM $1
 """
 
+_RIBS = "SELECT rib_id FROM rib.peer_rib WHERE peer_id = $1 ORDER BY rib_id FOR NO KEY UPDATE"
+_COMPLETE = """
+UPDATE rib.peer_rib SET complete_session = $2, complete_at = $3, is_loading = false
+ WHERE peer_id = $1 AND ($4::int4 IS NULL OR family = $4 AND view = $5)
+   AND (complete_session IS NULL OR complete_session < $2)
+RETURNING rib_id
+"""
+
+TABLES = (PREFIX, NLRI)
 STAGING = PREFIX.staging + NLRI.staging
 
 
@@ -45,8 +55,15 @@ async def write(conn: Conn, writer_id: int, batch: Batch) -> set[int]:
         await _apply(change, conn, writer_id)
     late = await PREFIX.write(conn, writer_id, batch.routes)
     late += await NLRI.write(conn, writer_id, batch.nlri_routes)
+    completed: dict[int, int] = {}
     for change in batch.after_routes:
-        await _apply(change, conn, writer_id)
+        if isinstance(change, TableComplete):
+            at = moment(change.time_us)
+            of = change.peer_id, change.session, at, change.family, change.view
+            completed |= await complete(conn, *of)
+        else:
+            await _apply(change, conn, writer_id)
+    await end_unsaid(conn, completed)
     if batch.received:
         await conn.executemany(
             "UPDATE rib.router SET last_message_at = $2 WHERE router_id = $1",
@@ -150,12 +167,6 @@ async def _(change: PeerWentDown, conn: Conn, _writer_id: int) -> None:
     await bring_down(conn, change.peer_id, change.session, at, change.reason_code, reason)
 
 
-@_apply.register(TableComplete)
-async def _(change: TableComplete, conn: Conn, _writer_id: int) -> None:
-    at = moment(change.time_us)
-    await complete(conn, change.peer_id, change.session, at, change.family, change.view)
-
-
 async def bring_down(
     conn: Conn, peer_id: int, session: int, at: datetime, code: int | None, reason: str | None
 ) -> None:
@@ -172,6 +183,9 @@ async def bring_down(
         code,
         reason,
     )
+    ribs = [row["rib_id"] for row in await conn.fetch(_RIBS, peer_id)]
+    for table in TABLES:
+        await table.bring_down(conn, ribs, session)
     await conn.execute(
         "UPDATE rib.peer_rib SET valid_session = $2 WHERE peer_id = $1 AND valid_session < $2",
         peer_id,
@@ -181,22 +195,20 @@ async def bring_down(
 
 async def complete(
     conn: Conn, peer_id: int, session: int, at: datetime, family: int | None, view: int | None
-) -> None:
-    """A session has said all of a table, or of all tables: what it did not say is gone."""
-    await conn.execute(
-        """
-        UPDATE rib.peer_rib
-           SET valid_session = greatest(valid_session, $2),
-               complete_session = $2, complete_at = $3, is_loading = false
-         WHERE peer_id = $1 AND ($4::int4 IS NULL OR family = $4 AND view = $5)
-           AND (complete_session IS NULL OR complete_session < $2)
-        """,
-        peer_id,
-        session,
-        at,
-        family,
-        view,
-    )
+) -> dict[int, int]:
+    """A session has said all of a table, or of all tables; gives the RIBs, each with the session.
+
+    What they lack is gone with `end_unsaid`.
+    """
+    completed = await conn.fetch(_COMPLETE, peer_id, session, at, family, view)
+    return {row["rib_id"]: session for row in completed}
+
+
+async def end_unsaid(conn: Conn, completed: Mapping[int, int]) -> None:
+    """What complete tables lack is gone: of RIBs, by id, what these sessions did not say."""
+    if completed:
+        for table in TABLES:
+            await table.end_unsaid(conn, completed)
 
 
 @_apply.register(StatisticsReported)

@@ -23,16 +23,17 @@ _SLACK_DAYS = 15
 
 _PIECE = "r.ctid >= format('(%s,0)', $1::int8)::tid AND r.ctid < format('(%s,0)', $2::int8)::tid"
 
-# Withdrawn, or of a session that is over. What ended a session, its Peer Down or the next one's
-# table, is a sweep with the number after it; while that is there, the route is not gone for long.
+_OLD = "clock_timestamp() - make_interval(months => $3, days => $4)"
+
+# Withdrawn, or ended by a sweep, which must be old too: that of the first Peer Down after the
+# route's session, or that of a table without it, which left the route the session before its own.
 _GONE = f"""
-b.rib_id = r.rib_id AND {_PIECE}
-   AND greatest(r.last_changed, r.last_confirmed)
-       < clock_timestamp() - make_interval(months => $3, days => $4)
-   AND (r.is_withdrawn OR r.session < b.valid_session AND NOT EXISTS (
-       SELECT FROM rib.sweep AS s
-        WHERE s.peer_id = b.peer_id AND s.session = r.session + 1
-          AND s.time >= clock_timestamp() - make_interval(months => $3, days => $4)))
+b.rib_id = r.rib_id AND {_PIECE} AND greatest(r.last_changed, r.last_confirmed) < {_OLD}
+   AND (r.is_withdrawn AND r.last_changed > r.last_confirmed
+        OR (r.is_withdrawn OR r.session < b.valid_session) AND coalesce((
+            SELECT min(s.time) FROM rib.sweep AS s
+             WHERE s.peer_id = b.peer_id AND s.session > r.session
+               AND (s.is_down OR r.is_withdrawn AND s.session = r.session + 1)) < {_OLD}, true))
 """
 
 ROUTES = ("route", "nlri_route")

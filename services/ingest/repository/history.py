@@ -54,7 +54,8 @@ INSERT INTO rib.peer_event
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 _SWEEP = """
-INSERT INTO rib.sweep (seq, time, peer_id, session, family, view) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO rib.sweep (seq, time, peer_id, session, family, view, is_down)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 
 
@@ -148,10 +149,11 @@ def _sweeps(_change: Change) -> Iterator[tuple[Any, ...]]:
 
 @_sweeps.register(PeerWentDown)
 def _(change: PeerWentDown) -> Iterator[tuple[Any, ...]]:
-    yield (change.seq, moment(change.time_us), change.peer_id, change.session + 1, None, None)
+    at = moment(change.time_us)
+    yield (change.seq, at, change.peer_id, change.session + 1, None, None, True)
 
 
 @_sweeps.register(TableComplete)
 def _(change: TableComplete) -> Iterator[tuple[Any, ...]]:
     at = moment(change.time_us)
-    yield (change.seq, at, change.peer_id, change.session, change.family, change.view)
+    yield (change.seq, at, change.peer_id, change.session, change.family, change.view, False)

@@ -168,9 +168,16 @@ async def register_rib(conn: Conn, peer_id: int, family: int, view: int, has_pat
     if found is None:
         found = await conn.fetchval(
             """
-            INSERT INTO rib.peer_rib AS b (peer_id, family, view, has_path_ids, valid_session)
-            SELECT $1, $2, $3, $4, coalesce(max(session), 0) FROM rib.sweep
-             WHERE peer_id = $1 AND (family IS NULL OR family = $2 AND view = $3)
+            WITH swept AS (
+                SELECT session, time, is_down FROM rib.sweep
+                 WHERE peer_id = $1 AND (family IS NULL OR family = $2 AND view = $3)
+            )
+            INSERT INTO rib.peer_rib AS b (peer_id, family, view, has_path_ids, valid_session,
+                                           complete_session, complete_at)
+            SELECT $1, $2, $3, $4, (SELECT coalesce(max(session), 0) FROM swept), session, time
+              FROM (SELECT) AS one
+              LEFT JOIN (SELECT session, time FROM swept WHERE NOT is_down
+                          ORDER BY session DESC, time LIMIT 1) AS complete ON true
             ON CONFLICT (peer_id, family, view, has_path_ids)
             DO UPDATE SET peer_id = b.peer_id RETURNING rib_id
             """,

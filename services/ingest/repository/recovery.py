@@ -9,16 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.ingest.repository.copying import try_take_over
-from services.ingest.repository.current import bring_down, complete
-from services.ingest.repository.routes import NLRI, PREFIX, lock
+from services.ingest.repository.current import TABLES, bring_down, complete, end_unsaid
+from services.ingest.repository.routes import lock
 
 if TYPE_CHECKING:
     import asyncpg
 
     from services.ingest.database import Conn
     from services.ingest.repository.routes import RouteTable
-
-_TABLES = (PREFIX, NLRI)
 
 # `since`: a day is more than batches wait in earnest, and spares the search of years of history.
 _UNFINISHED = """
@@ -52,16 +50,16 @@ async def finish(conn: Conn) -> int:
     # One that hangs and is not quite dead may still be at it: then another time.
     gaps = [gap for gap in gaps if await try_take_over(conn, gap["writer_id"])]
     if gaps:
-        await conn.execute("".join(table.staging for table in _TABLES))
+        await conn.execute("".join(table.staging for table in TABLES))
         for gap in gaps:
             await _finish(conn, gap)
-        await conn.execute("".join(table.unstaging for table in _TABLES))
+        await conn.execute("".join(table.unstaging for table in TABLES))
     return len(gaps)
 
 
 async def _finish(conn: Conn, gap: asyncpg.Record) -> None:
     bounds = (gap["written"], gap["last_seq"], gap["since"])
-    ribs = [rib for table in _TABLES for rib in await _collect(conn, table, *bounds)]
+    ribs = [rib for table in TABLES for rib in await _collect(conn, table, *bounds)]
     await lock(conn, ribs)
     at = gap["written"]
     for event in await conn.fetch(_PEER_EVENTS, *bounds):
@@ -70,7 +68,7 @@ async def _finish(conn: Conn, gap: asyncpg.Record) -> None:
         at = event["seq"]
     await _write_routes(conn, gap["writer_id"], at, gap["last_seq"])
     await conn.execute(_FINISHED, gap["writer_id"], gap["last_seq"], gap["last_batch"])
-    for table in _TABLES:
+    for table in TABLES:
         await conn.execute(f"DROP TABLE unwritten_{table.event}")
 
 
@@ -91,10 +89,12 @@ async def _collect(
 
 
 async def _write_routes(conn: Conn, writer_id: int, after: int, upto: int) -> None:
-    for table in _TABLES:
+    for table in TABLES:
         # A statement takes one event of each route, so the first of all come first.
         number = 1
         while await _stage(conn, table, after, upto, number):
+            oldest = f"SELECT rib_id, min(session) FROM {table.stage} GROUP BY rib_id"
+            await table.overtake(conn, {row[0]: row[1] for row in await conn.fetch(oldest)})
             await table.write_staged(conn, writer_id)
             await table.unstage(conn)
             number += 1
@@ -127,6 +127,7 @@ async def _apply(conn: Conn, writer_id: int, event: asyncpg.Record) -> None:
         case "down":
             await bring_down(conn, peer_id, session, time, event["reason_code"], event["reason"])
         case "end_of_rib" | "expired":
-            await complete(conn, peer_id, session, time, event["family"], event["view"])
+            of = peer_id, session, time, event["family"], event["view"]
+            await end_unsaid(conn, await complete(conn, *of))
         case _:  # lost: as all are that a dead writer was fed
             return

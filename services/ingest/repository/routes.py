@@ -13,11 +13,11 @@ import asyncpg
 
 from services.ingest.repository.copying import copy
 from services.ingest.rows.current import NEW_NLRI_COLUMNS, NEW_ROUTE_COLUMNS, new_route_rows
-from services.ingest.rows.events import NLRI_COLUMNS, ROUTE_COLUMNS
+from services.ingest.rows.events import NLRI_COLUMNS, PREFIX_FAMILIES, ROUTE_COLUMNS
 from services.ingest.rows.repeats import REPEAT_COLUMNS, repeat_row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from services.ingest.database import Conn
     from services.ingest.latest import Latest, Table
@@ -40,13 +40,7 @@ CREATE TEMP TABLE stage_{route}_repeated (
 # Only one transaction at a time works on a RIB. Sessions are compared after the lock is had, so
 # that what a lingering connection still says never undoes what a newer one of its router said.
 # They are compared route by route: it does not matter which of two writers commits first.
-_LOCK = "SELECT FROM rib.peer_rib WHERE rib_id = ANY ($1::int4[]) ORDER BY rib_id FOR NO KEY UPDATE"
-
-# RIBs whose first table is still coming, and the session that may say what is new in them.
-_LOADING = """
-SELECT rib_id, session FROM rib.peer_rib AS b JOIN rib.peer USING (peer_id)
- WHERE rib_id = ANY ($1::int4[]) AND is_loading AND session >= valid_session
-"""
+_LOCK = "SELECT rib_id, session, is_loading FROM rib.lock_ribs($1)"
 _LOADED = "UPDATE rib.peer_rib SET is_loading = false WHERE rib_id = ANY ($1::int4[])"
 
 # plan: each route of the batch beside what is stored of it. `opens_change` is whether its first
@@ -60,10 +54,14 @@ WITH plan AS MATERIALIZED (
            r.ctid IS NOT NULL AND CASE WHEN s.opens_withdrawn THEN r.was_live
                ELSE NOT r.was_live OR r.attr_id IS DISTINCT FROM s.opening_attr_id {or_detail}
                END AS opens_change,
-           (r.ctid IS NULL AND s.opens_withdrawn AND s.is_moved)::int4 AS is_new
+           (r.ctid IS NULL AND s.opens_withdrawn AND s.is_moved)::int4 AS is_new,
+           r.was_live AND r.stored_session < s.session AND s.is_loading_again AND NOT s.is_moved
+               AND r.attr_id = s.opening_attr_id {and_detail} AS is_said_again
       FROM (
         SELECT s.rib_id, s.session, s.{key}, rib.path_id_bits(s.path_id) AS path_id {stage_detail},
                b.valid_session, s.session < p.session AS is_late, s.attr_id IS NULL AS is_withdrawn,
+               s.session = p.session AND b.complete_session IS DISTINCT FROM s.session
+                   AS is_loading_again,
                coalesce(s.attr_id, m.last_attr_id) AS final_attr_id, {opening} AS opening_attr_id,
                {opening} IS NULL AS opens_withdrawn, coalesce(m.since, s.time) AS since,
                coalesce(m.first_announced, s.time) AS first_announced,
@@ -75,10 +73,8 @@ WITH plan AS MATERIALIZED (
           FROM stage_{route} AS s
           JOIN rib.peer_rib AS b USING (rib_id)
           JOIN rib.peer AS p USING (peer_id)
-          LEFT JOIN stage_{route}_repeated AS m
-            ON m.{key} = s.{key} AND m.rib_id = s.rib_id
-           AND m.path_id IS NOT DISTINCT FROM s.path_id
-         WHERE s.session >= b.valid_session
+          {repeated}
+         WHERE s.session >= greatest(b.valid_session, b.complete_session)
       ) AS s
       LEFT JOIN LATERAL (
         SELECT r.ctid, r.session AS stored_session, r.attr_id {detail},
@@ -104,8 +100,12 @@ WITH plan AS MATERIALIZED (
            last_confirmed = greatest(r.last_confirmed, s.last_announced),
            session = s.session, is_withdrawn = s.is_withdrawn {set_detail}
       FROM plan AS s
-     WHERE r.ctid = s.stored
+     WHERE r.ctid = s.stored AND s.is_said_again IS NOT TRUE
        AND (s.opens_change OR s.is_moved OR NOT s.is_withdrawn OR s.stored_session < s.session)
+), said AS (
+    INSERT INTO rib.{route}_said (rib_id, session, keys, path_ids)
+    SELECT rib_id, session, array_agg({key}), array_agg(path_id) FROM plan
+     WHERE is_said_again GROUP BY rib_id, session
 ), churned AS MATERIALIZED (
     SELECT date_bin('{minutes} minutes', since, timestamptz 'epoch') AS bucket, since, rib_id,
            {key}, known_attr_id,
@@ -117,6 +117,19 @@ WITH plan AS MATERIALIZED (
      WHERE opens_change OR updates + withdrawals > is_new
 ), {churn}
 SELECT count(*) FROM plan WHERE NOT is_late
+"""
+
+_REPEATED = """
+LEFT JOIN stage_{route}_repeated AS m ON m.{key} = s.{key} AND m.rib_id = s.rib_id
+          AND m.path_id IS NOT DISTINCT FROM s.path_id
+"""
+# Of a staging table's size the planner knows nothing: it would sort a batch to join it with none.
+_NOT_REPEATED = """
+CROSS JOIN (SELECT NULL::int4, NULL::int8, NULL::int8, NULL::timestamptz, NULL::timestamptz,
+                   NULL::timestamptz, NULL::boolean, NULL::int4, NULL::int4, NULL::int4,
+                   NULL::jsonb)
+    AS m(rib_id, opening_attr_id, last_attr_id, since, first_announced, last_announced, is_moved,
+         updates, withdrawals, path_changes, detail)
 """
 
 _CHURN = """
@@ -133,6 +146,49 @@ churn_{name} AS (
            withdrawals = c.withdrawals + EXCLUDED.withdrawals,
            path_changes = c.path_changes + EXCLUDED.path_changes
 )"""
+# What complete tables lack is gone. Of what they have, rows of older sessions may stay as they are.
+# The first session of a peer has none before it.
+_END_UNSAID = """
+WITH completed AS MATERIALIZED (
+    SELECT b.rib_id, b.valid_session, c.session
+      FROM unnest($1::int4[], $2::int4[]) AS c(rib_id, session)
+      JOIN rib.peer_rib AS b USING (rib_id)
+     WHERE (b.family = ANY ($3::int4[])) = {is_of_prefixes}
+       AND b.valid_session < c.session AND c.session > 1
+), said AS (
+    SELECT d.rib_id, unnest(keys) AS {key}, unnest(path_ids) AS path_id
+      FROM rib.{route}_said AS d JOIN completed AS c USING (rib_id) WHERE d.session >= c.session
+)
+UPDATE rib.{route} AS r SET is_withdrawn = true, session = c.session - 1
+  FROM completed AS c
+ WHERE r.rib_id = c.rib_id AND r.session >= c.valid_session AND r.session < c.session
+   AND NOT r.is_withdrawn
+   AND NOT EXISTS (SELECT FROM said AS s WHERE s.{key} = r.{key} AND s.rib_id = r.rib_id
+                      AND s.path_id = r.path_id)
+"""
+_ROOM = "SET LOCAL work_mem = '128MB'"  # for the keys of a whole table
+# What newer sessions said again.
+_KEEP_SAID = """
+WITH said AS MATERIALIZED (
+    SELECT rib_id, session, unnest(keys) AS {key}, unnest(path_ids) AS path_id
+      FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session >= $2
+), kept AS (
+    DELETE FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session >= $2
+)
+UPDATE rib.{route} AS r SET session = s.session, last_confirmed = greatest(r.last_confirmed, (
+       SELECT max(e.time) FROM rib.{event} AS e
+        WHERE e.{key} = r.{key} AND e.rib_id = r.rib_id AND e.session = s.session
+          AND rib.path_id_bits(e.path_id) = r.path_id AND e.attr_id IS NOT NULL))
+  FROM said AS s JOIN rib.peer_rib AS b USING (rib_id)
+ WHERE r.{key} = s.{key} AND r.rib_id = s.rib_id AND r.path_id = s.path_id
+   AND r.session < $2 AND NOT r.is_withdrawn AND r.session >= b.valid_session
+"""
+_FORGET_SAID = "DELETE FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session <= $2"
+_OVERTAKEN = """
+SELECT DISTINCT rib_id, staged.session
+  FROM unnest($1::int4[], $2::int4[]) AS staged(rib_id, session)
+  JOIN rib.{route}_said AS said USING (rib_id) WHERE said.session > staged.session
+"""
 _JOIN_PEER = "JOIN rib.peer_rib USING (rib_id)"
 _JOIN_ORIGIN = "JOIN rib.path_attributes AS a ON a.attr_id = known_attr_id"
 
@@ -142,6 +198,7 @@ _DETAIL = {
     "detail": ", detail",
     "detail_column": "detail jsonb,",
     "stage_detail": ", CASE WHEN m.rib_id IS NULL THEN s.detail ELSE m.detail END AS detail",
+    "and_detail": "AND r.detail IS NOT DISTINCT FROM s.detail",
     "or_detail": "OR r.detail IS DISTINCT FROM s.detail",
     "set_detail": ", detail = CASE WHEN s.last_announced IS NULL THEN r.detail ELSE s.detail END",
 }
@@ -149,9 +206,12 @@ _NO_DETAIL = dict.fromkeys(_DETAIL, "")
 _OPENING = "CASE WHEN m.rib_id IS NULL THEN s.attr_id ELSE m.opening_attr_id END"
 
 
-async def lock(conn: Conn, ribs: Collection[int]) -> None:
-    """Keeps others from these RIBs until the transaction ends."""
-    await conn.fetch(_LOCK, list(ribs))
+async def lock(conn: Conn, ribs: Collection[int]) -> list[asyncpg.Record]:
+    """Keeps others from these RIBs until the transaction ends.
+
+    Says of each, by `rib_id`, the newest `session`, and whether its first table `is_loading`.
+    """
+    return list(await conn.fetch(_LOCK, list(ribs)))
 
 
 class RouteTable:
@@ -171,6 +231,7 @@ class RouteTable:
             "event": event,
             "key": key,
             "key_type": "cidr" if key == "prefix" else "int8",
+            "is_of_prefixes": "true" if key == "prefix" else "false",
             **(_DETAIL if "detail" in columns else _NO_DETAIL),
         }
         churn = (
@@ -188,11 +249,19 @@ class RouteTable:
         self._new_columns = new_columns
         self._key = columns[columns.index(key) :]
         self._repeat_columns = (*REPEAT_COLUMNS, *self._key)
-        self._write = _WRITE.format(
-            **names,
-            opening=_OPENING,
-            minutes=CHURN_MINUTES,
-            churn=",".join(_CHURN.format(name=a, key=b, join=c) for a, b, c in churn),
+        self._end_unsaid, self._keep_said, self._forget_said, self._overtaken = (
+            statement.format(**names)
+            for statement in (_END_UNSAID, _KEEP_SAID, _FORGET_SAID, _OVERTAKEN)
+        )
+        self._write, self._write_repeated = (
+            _WRITE.format(
+                **names,
+                opening=_OPENING,
+                repeated=repeated.format(**names),
+                minutes=CHURN_MINUTES,
+                churn=",".join(_CHURN.format(name=a, key=b, join=c) for a, b, c in churn),
+            )
+            for repeated in (_NOT_REPEATED, _REPEATED)
         )
 
     async def write(self, conn: Conn, writer_id: int, table: Table) -> int:
@@ -202,41 +271,70 @@ class RouteTable:
         """
         if not table.latest:
             return 0
-        await lock(conn, table.ribs())
+        found = await lock(conn, table.ribs())
+        newest = {row["rib_id"]: row["session"] for row in found}
+        loading = {row["rib_id"] for row in found if row["is_loading"]}
         late = 0
         for number, ribs in enumerate(table.rounds()):
-            if known := await self._insert_new(conn, ribs):
+            older = {one: its.session for one, its in ribs if its.session < newest[one]}
+            await self.overtake(conn, older)
+            if known := await self._insert_new(conn, ribs, loading - older.keys()):
                 late += await self._write_round(conn, writer_id, known, number)
         return late
 
-    async def write_staged(self, conn: Conn, writer_id: int) -> int:
+    async def end_unsaid(self, conn: Conn, sessions: Mapping[int, int]) -> None:
+        """Ends what the complete tables of these sessions, by RIB, lack.
+
+        It is given the session before, which is the last that it counted in.
+        """
+        ribs, numbers = list(sessions), list(sessions.values())
+        await conn.execute(_ROOM)
+        await conn.execute(self._end_unsaid, ribs, numbers, list(PREFIX_FAMILIES))
+        for rib_id, session in sessions.items():
+            await conn.execute(self._forget_said, [rib_id], session)
+
+    async def bring_down(self, conn: Conn, ribs: Collection[int], session: int) -> None:
+        """Sees to it that a session's end takes nothing along that a newer one has said again."""
+        await conn.execute(self._keep_said, ribs, session + 1)
+        await conn.execute(self._forget_said, ribs, session)
+
+    async def overtake(self, conn: Conn, sessions: Mapping[int, int]) -> None:
+        """Makes rows say themselves what sessions newer than these, by RIB, said again."""
+        if not sessions:
+            return
+        overtaken = await conn.fetch(self._overtaken, list(sessions), list(sessions.values()))
+        for rib_id, session in overtaken:
+            await conn.execute(self._keep_said, [rib_id], session + 1)
+
+    async def write_staged(self, conn: Conn, writer_id: int, *, has_repeated: bool = False) -> int:
         """Brings what is staged into the table; says how many routes are of the newest session."""
-        return int(await conn.fetchval(self._write, writer_id))
+        statement = self._write_repeated if has_repeated else self._write
+        return int(await conn.fetchval(statement, writer_id))
 
     async def unstage(self, conn: Conn) -> None:
         """Makes room for what is to be staged next in the same transaction."""
         await conn.execute(f"TRUNCATE {self.stage}, {self.stage}_repeated")
 
-    async def _insert_new(self, conn: Conn, ribs: list[Round]) -> list[Round]:
+    async def _insert_new(
+        self, conn: Conn, ribs: list[Round], loading: Collection[int]
+    ) -> list[Round]:
         """Inserts the routes of RIBs whose first table is coming; gives what is left to be written.
 
         To be told which of them are known would cost half as much again. If one of them is, the
         key says so and nothing of this is done.
         """
-        once = {rib_id: latest.session for rib_id, latest in ribs if latest.announces_once}
-        found = await conn.fetch(_LOADING, list(once)) if once else ()
-        loading = {rib_id for rib_id, session in found if session == once[rib_id]}
-        if not loading:
+        new = {rib_id for rib_id, latest in ribs if rib_id in loading and latest.announces_once}
+        if not new:
             return ribs
-        events = chain.from_iterable(one.rows() for rib_id, one in ribs if rib_id in loading)
+        events = chain.from_iterable(one.rows() for rib_id, one in ribs if rib_id in new)
         rows = new_route_rows(len(self._new_columns), events)
         try:
             async with conn.transaction():
                 await copy(conn, self.route, self._new_columns, rows, schema="rib")
         except asyncpg.UniqueViolationError:
-            await conn.execute(_LOADED, list(loading))
+            await conn.execute(_LOADED, list(new))
             return ribs
-        return [(rib_id, latest) for rib_id, latest in ribs if rib_id not in loading]
+        return [(rib_id, latest) for rib_id, latest in ribs if rib_id not in new]
 
     async def _write_round(self, conn: Conn, writer_id: int, ribs: list[Round], number: int) -> int:
         if number:
@@ -245,7 +343,7 @@ class RouteTable:
         await copy(conn, self.stage, self.columns, last)
         if repeated := list(self._repeated(ribs)):
             await copy(conn, f"{self.stage}_repeated", self._repeat_columns, repeated)
-        return len(last) - await self.write_staged(conn, writer_id)
+        return len(last) - await self.write_staged(conn, writer_id, has_repeated=bool(repeated))
 
     def _repeated(self, ribs: list[Round]) -> Iterator[bytes]:
         for rib_id, latest in ribs:

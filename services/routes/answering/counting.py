@@ -73,12 +73,14 @@ class Known:
         return dict(sorted(total.items()))
 
     def last_update_at(self, ribs: Iterable[RowMapping]) -> datetime | None:
-        """The newest announcement or withdrawal of these RIBs."""
+        """The newest announcement or withdrawal of these RIBs, or the end of a table of theirs."""
         if self.counts is None:
             return None
-        found = (self.counts.ribs.get(rib["rib_id"]) for rib in ribs)
-        moments = [one.last_update_at for one in found if one and one.last_update_at]
-        return max(moments, default=None)
+        moments = []
+        for rib in ribs:
+            counted = self.counts.ribs.get(rib["rib_id"])
+            moments += [counted.last_update_at if counted else None, rib["complete_at"]]
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def warnings(self) -> list[str]:
         """What a reader of the numbers must know."""
@@ -124,7 +126,10 @@ class RouteCounter:
         return time.monotonic() - began
 
     def _is_counted(self, state: State) -> bool:
-        return self._last is not None and self._last.state.committed == state.committed
+        if self._last is None:
+            return False
+        counted = self._last.state
+        return (counted.committed, counted.completed) == (state.committed, state.completed)
 
     def _rate(self) -> float | None:
         if len(self._seen) < 2:

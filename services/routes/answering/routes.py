@@ -18,6 +18,7 @@ from services.routes.answering.nlri import nlri_body
 from services.routes.answering.tables import csv_field, csv_fields
 from services.routes.enrichment.origin import OWN
 from services.routes.store.current import is_prefix_family
+from services.routes.store.ribs import active_session
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def route_state(row: Row, rib: Row) -> RouteState:
     """
     if row["is_withdrawn"] or row["session"] < rib["valid_session"]:
         return "withdrawn"
-    if rib["state"] == "lost" or row["session"] < rib["session"]:
+    if rib["state"] == "lost" or row["session"] < active_session(rib):
         return "stale"
     return "active"
 
@@ -58,6 +59,7 @@ class _Head(NamedTuple):
     """What a RIB says of each of its routes, rendered."""
 
     rib: Row
+    complete_at: str
     json: str
     csv: str
     has_path_ids: bool
@@ -88,12 +90,13 @@ class Routes:
         """An object of each row."""
         heads, none, now = self._heads, self._none, self._now
         found = []
-        for row, at, first_seen, confirmed in _with_times(rows):
+        for row, at, first_seen, last in _with_times(rows):
             head = heads.get(row["rib_id"]) or self._head(row["rib_id"])
             text, origin = texts.get(row["attr_id"], none)
             prefix = row["prefix"]
             state = self._state(row, head)
             gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
+            confirmed = last if state == "withdrawn" else max(last, head.complete_at)
             rpki = self.rpki_state(row["rib_id"], prefix, origin) if head.has_rpki else None
             found.append(
                 f'{{"prefix":{_quoted(prefix)},"path_id":{_path_id(row, head) or "null"},'
@@ -109,12 +112,13 @@ class Routes:
         """A line of each row, with the columns of CSV_HEADER."""
         heads, none = self._heads, self._none
         found = []
-        for row, at, first_seen, confirmed in _with_times(rows):
+        for row, at, first_seen, last in _with_times(rows):
             head = heads.get(row["rib_id"]) or self._head(row["rib_id"])
             text, origin = texts.get(row["attr_id"], none)
             prefix = row["prefix"]
             state = self._state(row, head)
             gone = _withdrawn_at(row, head.rib) if state == "withdrawn" else None
+            confirmed = last if state == "withdrawn" else max(last, head.complete_at)
             rpki = self.rpki_state(row["rib_id"], prefix, origin) if head.has_rpki else None
             found.append(
                 f"{head.csv},{prefix or ''},{_path_id(row, head)},{state},"
@@ -156,6 +160,7 @@ class Routes:
         line = (body["router"], body["router_id"], *peer.values(), body["rib"], body["family"])
         head = self._heads[rib_id] = _Head(
             rib,
+            timestamp(rib["complete_at"]) if rib["complete_at"] is not None else "",
             orjson.dumps(body)[1:-1].decode(),
             csv_fields(line),
             rib["has_path_ids"],
@@ -246,10 +251,10 @@ def _nlri_csv(row: Row, head: _Head) -> str:
 
 
 def _withdrawn_at(row: Row, rib: Row) -> str | None:
-    if row["is_withdrawn"]:
-        return timestamp(row["last_changed"])
-    # Where nobody withdrew it, its session ended, or its router sent its table without it.
-    moments = (rib["down_at"], rib["complete_at"], rib["since"])
     confirmed = row["last_confirmed"] or row["last_changed"]
-    after = [one for one in moments if one is not None and one >= confirmed]
-    return timestamp(min(after)) if after else None
+    if row["is_withdrawn"] and row["last_changed"] > confirmed:
+        return timestamp(row["last_changed"])
+    # Nobody withdrew it: its session ended, or its router sent its table without it.
+    is_down = not row["is_withdrawn"] and row["session"] < rib["down_session"]
+    at = rib["down_at"] if is_down else rib["complete_at"]
+    return timestamp(at) if at is not None and at >= confirmed else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.routes.store.driver import fetch
-from services.routes.store.ribs import sessions_that_count
+from services.routes.store.ribs import by_rib, sessions_that_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,8 @@ _LIVE = "NOT r.is_withdrawn AND r.session >= (CAST(:sessions AS int4[]))[r.rib_i
 _PREFIXES = f"""
 WITH routes AS MATERIALIZED (
     SELECT r.prefix, (CAST(:peers AS int4[]))[r.rib_id] AS peer_id, r.first_seen, r.last_changed,
-           r.last_confirmed
+           greatest(r.last_confirmed, (CAST(:complete_at AS timestamptz[]))[r.rib_id])
+               AS last_confirmed
       FROM rib.path_attributes AS a
       JOIN rib.route AS r USING (attr_id)
      WHERE a.origin_asn = CAST(:asn AS int8) AND {_LIVE}
@@ -56,8 +57,12 @@ async def originated(
 
     Each row has, of all of these, `prefixes_total`, `routes`, `first_of_all` and `last_of_all`.
     """
-    peers = [ribs[rib_id]["peer_id"] if rib_id in ribs else None for rib_id in _ids(ribs)]
-    values = {"asn": asn, "sessions": sessions_that_count(ribs, "current"), "peers": peers}
+    values = {
+        "asn": asn,
+        "sessions": sessions_that_count(ribs, "current"),
+        "peers": by_rib(ribs, lambda rib: rib["peer_id"]),
+        "complete_at": by_rib(ribs, lambda rib: rib["complete_at"]),
+    }
     # Limits are written out: of one that is bound the planner expects a tenth of the table.
     return await fetch(conn, _PREFIXES.format(routes=routes, limit=limit), values)
 
@@ -69,8 +74,3 @@ async def paths(
     values = {"asn": asn, "sessions": sessions_that_count(ribs, "current")}
     rows = await fetch(conn, _PATHS.format(paths=limit), values)
     return [row["as_path"] for row in rows]
-
-
-def _ids(ribs: Mapping[int, Rib]) -> range:
-    """Every number from 1 to the largest id."""
-    return range(1, max(ribs, default=0) + 1)

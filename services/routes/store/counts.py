@@ -32,11 +32,16 @@ class RibCount:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far the current RIB is at a moment. Every commit of routes changes `committed`."""
+    """How far the current RIB is at a moment.
+
+    Every commit of routes changes `committed`, and every end of a table `completed`.
+    """
 
     at: datetime
     committed: dict[int, int]
     """Announcements and withdrawals, by writer."""
+    completed: int
+    """The sum of the sessions whose tables are complete."""
     octets: int
     """Of the tables of current routes."""
 
@@ -54,6 +59,7 @@ SELECT transaction_timestamp() AS at,
        ARRAY(SELECT writer_id FROM rib.progress WHERE stage = 'current' ORDER BY writer_id)
            AS writers,
        ARRAY(SELECT routes FROM rib.progress WHERE stage = 'current' ORDER BY writer_id) AS routes,
+       (SELECT coalesce(sum(complete_session), 0) FROM rib.peer_rib) AS completed,
        pg_relation_size('rib.route') + pg_relation_size('rib.nlri_route') AS octets
 """
 
@@ -80,7 +86,8 @@ SELECT rib_id, session, count(*) FILTER (WHERE NOT is_withdrawn) AS routes,
 async def state(conn: AsyncConnection) -> State:
     """Of the transaction's snapshot."""
     row = (await conn.execute(text(_STATE))).one()
-    return State(row.at, dict(zip(row.writers, row.routes, strict=True)), row.octets)
+    committed = dict(zip(row.writers, row.routes, strict=True))
+    return State(row.at, committed, row.completed, row.octets)
 
 
 async def count(conn: AsyncConnection, *, rest: float = 0.0) -> Counts:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from services.routes.store.attributes import attribute_conditions
 from services.routes.store.conditions import all_of
 from services.routes.store.driver import fetch
-from services.routes.store.past import route_at
+from services.routes.store.loading import loading, route_while_loading
+from services.routes.store.past import as_of, route_at
 from services.routes.store.ribs import asks_for_ribs, sessions_that_count
 
 if TYPE_CHECKING:
@@ -130,7 +131,10 @@ def statement(
     made.bind(sessions=sessions_that_count(ribs, asked.state))
     if moment is not None:
         made.source = route_at(table)
-        made.bind(moment=moment)
+        made.bind(**as_of(ribs, moment))
+    elif values := loading(ribs):
+        made.source = route_while_loading(table)
+        made.bind(**values)
     made.conditions.append(_IN_STATE[asked.state])
     prefix = "r.prefix" if table == "route" else "n.prefix"
     if asked.prefix is not None:

@@ -4,6 +4,10 @@ A moment is a time of ours, when a message reached us, and includes what arrived
 route the last event of its newest session until then counts; it was gone where that withdrew it,
 or where a sweep until then names a newer session.
 
+A row that was said again as it was known was not touched: it outlives the sweep of a complete
+table, unlike that of a Peer Down. While its table was being sent again, the history says whether
+it had been said by then.
+
 `route_at` stands in a statement where `rib.route` would stand and has its columns, `ribs_at` turns
 RIBs into what they were: whatever asks the current RIB asks the past with these two.
 
@@ -15,12 +19,13 @@ events are read, by their prefix. So the RIB of a peer is read along its table, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from services.routes.store.driver import fetch
+from services.routes.store.ribs import by_rib
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,7 +37,14 @@ if TYPE_CHECKING:
 _UNTOUCHED = """
 r.last_changed <= CAST(:moment AS timestamptz)
 AND CASE WHEN r.is_withdrawn THEN r.last_changed > r.last_confirmed
-         ELSE r.last_confirmed <= CAST(:moment AS timestamptz) END
+         ELSE r.last_confirmed <= CAST(:moment AS timestamptz)
+              AND coalesce(r.session >= (CAST(:loading_sessions AS int4[]))[r.rib_id], true) END
+"""
+# Of a row that is as it was: the session of the complete table that had it, too.
+_SESSION = """
+CASE WHEN r.session >= (CAST(:down_sessions AS int4[]))[r.rib_id]
+     THEN greatest(r.session, (CAST(:complete_sessions AS int4[]))[r.rib_id])
+     ELSE r.session END
 """
 
 # Newest first. Within one message a route that is both withdrawn and announced is announced
@@ -41,7 +53,8 @@ _NEWEST = "ORDER BY e.session DESC, e.seq DESC, e.attr_id IS NULL"
 
 # What a row says of its route, where nothing has touched it since.
 _AS_IT_IS = """
-SELECT r.attr_id, r.session, r.is_withdrawn, r.last_changed, r.last_confirmed {row_detail}
+SELECT r.attr_id, {session} AS session, r.is_withdrawn, r.last_changed,
+       r.last_confirmed {row_detail}
  WHERE {untouched}
 """
 # What the events of a route say of it. `was_live`: whether an event found its route there, that
@@ -93,8 +106,8 @@ _ROUTE_AT = f"""
 # All routes, in no order: where few were touched, they are gone through twice, which costs the
 # others nothing.
 _FEW_TOUCHED_AT = f"""
-(SELECT r.prefix, r.rib_id, r.path_id, r.first_seen, r.attr_id, r.session, r.is_withdrawn,
-        r.last_changed, r.last_confirmed
+(SELECT r.prefix, r.rib_id, r.path_id, r.first_seen, r.attr_id, {{session}} AS session,
+        r.is_withdrawn, r.last_changed, r.last_confirmed
    FROM rib.route AS r
   WHERE r.first_seen <= CAST(:moment AS timestamptz) AND {{untouched}}
  UNION ALL
@@ -132,7 +145,7 @@ _DETAIL = {
     "or_detail": "OR e.before_detail IS DISTINCT FROM e.detail",
     "event_detail": ", e.detail, lag(e.detail) OVER said AS before_detail",
 }
-_SHARED = {"untouched": _UNTOUCHED, "newest": _NEWEST, "and_needed": ""}
+_SHARED = {"untouched": _UNTOUCHED, "session": _SESSION, "newest": _NEWEST, "and_needed": ""}
 _PREFIX = {"event": "route_event", "key": "prefix", **_SHARED, **dict.fromkeys(_DETAIL, "")}
 _NLRI = {"event": "nlri_event", "key": "nlri_id", **_SHARED, **_DETAIL}
 _TABLES_AT = {
@@ -168,11 +181,25 @@ def all_routes_at(*, mostly_touched: bool) -> str:
     return _MOST_TOUCHED if mostly_touched else _FEW_TOUCHED
 
 
-async def is_mostly_touched(conn: AsyncConnection, ribs: Collection[int], moment: datetime) -> bool:
+def as_of(ribs: Mapping[int, Rib], moment: datetime) -> dict[str, Any]:
+    """What these FROM items are to be told: the moment, and what `ribs_at` says of the RIBs."""
+    return {
+        "moment": moment,
+        "down_sessions": by_rib(ribs, lambda rib: rib["down_session"]),
+        "complete_sessions": by_rib(ribs, lambda rib: rib["complete_session"]),
+        "loading_sessions": by_rib(
+            ribs, lambda rib: None if rib["complete_session"] == rib["session"] else rib["session"]
+        ),
+    }
+
+
+async def is_mostly_touched(
+    conn: AsyncConnection, ribs: Mapping[int, Rib], moment: datetime
+) -> bool:
     """Whether so many of these RIBs' routes were touched since that all events are read."""
     (sizes,) = await fetch(conn, _SIZES, {})
     share = 100.0 * min(_SAMPLE_PAGES / max(sizes["pages"], 1), 1.0)
-    values = {"ribs_then": list(ribs), "moment": moment, "share": share}
+    values = as_of(ribs, moment) | {"ribs_then": list(ribs), "share": share}
     (touched,) = await fetch(conn, _TOUCHED, values)
     return bool(touched["routes"] * 100 / share * _READ_FOR_ONE > sizes["events"])
 
@@ -180,19 +207,23 @@ async def is_mostly_touched(conn: AsyncConnection, ribs: Collection[int], moment
 # What a sweep names is gone, whatever came before; the newest session that was heard of is the
 # peer's, and it is over where it was said to be down or lost.
 _RIBS_AT = """
-SELECT b.rib_id, coalesce(valid.session, 0) AS valid_session, complete.at AS complete_at,
+SELECT b.rib_id, coalesce(swept.session, 0) AS valid_session,
+       coalesce(swept.down_session, 0) AS down_session, complete.session AS complete_session,
+       complete.at AS complete_at,
        coalesce(newest.session, 0) AS session, coalesce(over.event, 'up') AS state,
        coalesce(over.time, newest.since) AS since, down.at AS down_at
   FROM rib.peer_rib AS b
  CROSS JOIN LATERAL (
-    SELECT max(s.session) AS session FROM rib.sweep AS s
+    SELECT max(s.session) AS session,
+           max(s.session) FILTER (WHERE s.is_down) AS down_session
+      FROM rib.sweep AS s
      WHERE s.peer_id = b.peer_id AND s.time <= CAST(:moment AS timestamptz)
-       AND (s.family IS NULL OR s.family = b.family AND s.view = b.view)) AS valid
- CROSS JOIN LATERAL (
-    SELECT max(e.time) AS at FROM rib.peer_event AS e
-     WHERE e.peer_id = b.peer_id AND e.time <= CAST(:moment AS timestamptz)
-       AND e.event IN ('end_of_rib', 'expired')
-       AND (e.family IS NULL OR e.family = b.family AND e.view = b.view)) AS complete
+       AND (s.family IS NULL OR s.family = b.family AND s.view = b.view)) AS swept
+  LEFT JOIN LATERAL (
+    SELECT s.session, s.time AS at FROM rib.sweep AS s
+     WHERE s.peer_id = b.peer_id AND s.time <= CAST(:moment AS timestamptz) AND NOT s.is_down
+       AND (s.family IS NULL OR s.family = b.family AND s.view = b.view)
+     ORDER BY s.session DESC, s.time LIMIT 1) AS complete ON true
  CROSS JOIN LATERAL (
     SELECT max(e.time) AS at FROM rib.peer_event AS e
      WHERE e.peer_id = b.peer_id AND e.time <= CAST(:moment AS timestamptz)

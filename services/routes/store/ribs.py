@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.routes.store.driver import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     Rib = Mapping[str, Any]
     """A row of `rib.peer_rib` with those of its peer and, by other names, of its router."""
 
+_Value = TypeVar("_Value")
+
 _RIBS = """
 SELECT p.*, t.sys_name, t.address AS router_address, b.rib_id, b.view, b.family, b.has_path_ids,
-       b.valid_session, b.complete_at
+       b.valid_session, b.valid_session AS down_session, b.complete_session, b.complete_at,
+       b.valid_session < p.session AND b.complete_session IS DISTINCT FROM p.session
+           AS is_loading_again
   FROM rib.peer_rib AS b JOIN rib.peer AS p USING (peer_id) JOIN rib.router AS t USING (router_id)
  ORDER BY b.rib_id
 """
@@ -86,14 +90,27 @@ def asks_for_ribs(asked: RouteFilter) -> bool:
 
 def sessions_that_count(ribs: Mapping[int, Rib], state: StateFilter) -> list[int | None]:
     """For each RIB by its id from 1 on, the oldest session whose routes count; None: none of it."""
-    sessions: list[int | None] = [None] * max(ribs, default=0)
+    if state != "active":
+        return by_rib(ribs, lambda rib: rib["valid_session"])
+    return by_rib(ribs, lambda rib: active_session(rib) if rib["state"] == "up" else None)
+
+
+def active_session(rib: Rib) -> int:
+    """The oldest session whose routes are active, while the peer is up.
+
+    What an older one said is stale until the router has said it again, or all of its table.
+    """
+    if rib["complete_session"] == rib["session"]:
+        return int(rib["valid_session"])
+    return max(int(rib["valid_session"]), int(rib["session"]))
+
+
+def by_rib(ribs: Mapping[int, Rib], value: Callable[[Rib], _Value]) -> list[_Value | None]:
+    """This of each RIB, by its id from 1 on; None: it is none of these."""
+    found: list[_Value | None] = [None] * max(ribs, default=0)
     for rib_id, rib in ribs.items():
-        if state != "active":
-            sessions[rib_id - 1] = rib["valid_session"]
-        elif rib["state"] == "up":
-            # What an older session said is stale until the router has said it again.
-            sessions[rib_id - 1] = max(rib["valid_session"], rib["session"])
-    return sessions
+        found[rib_id - 1] = value(rib)
+    return found
 
 
 def _is_asked(rib: Rib, asked: RouteFilter) -> bool:

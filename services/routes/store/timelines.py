@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.routes.store.driver import fetch
-from services.routes.store.past import ribs_at, route_at
+from services.routes.store.past import as_of, ribs_at, route_at
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -87,12 +87,11 @@ async def story(
         "ribs": list(ribs),
         "start": window.start,
         "end": window.end,
-        "moment": window.start,
         "limit": limit,
     }
     then = await ribs_at(conn, ribs, window.start)
     valid = {rib_id: rib["valid_session"] for rib_id, rib in then.items()}
-    before = await fetch(conn, _BEFORE, values)
+    before = await fetch(conn, _BEFORE, values | as_of(then, window.start))
     before = [row for row in before if row["session"] >= valid[row["rib_id"]]]
     events = await fetch(conn, _EVENTS, values)
     wanted = {row["attr_id"] for row in (*before, *events)} - {None}

@@ -2,7 +2,8 @@
 
 A log of what was said and a rule for reading it: of each route the last word of its newest session
 counts; it is gone where that word was a withdrawal, or where its session is older than one that
-was said to be over or complete.
+was said to be over or complete. A route that is there was confirmed when it was last announced, or
+when its table was last complete.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ class Place(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is known of a route now. Times are microseconds since 1970."""
+    """What is known of a route now. Times are microseconds since 1970.
+
+    Of a route that is gone nothing is promised of when it was last confirmed: 0.
+    """
 
     state: str
     med: int
@@ -137,6 +141,8 @@ class _Reading:
         self._ended: dict[str, dict[int, bool]] = {}
         self._over: dict[tuple[str, tuple[int, str] | None], int] = {}
         self._known: dict[Place, _Known] = {}
+        self._complete: dict[tuple[str, tuple[int, str] | None], tuple[int, int]] = {}
+        """Of each table the newest session that completed it, and when, as a negative number."""
 
     def take(self, said: Said) -> None:
         match said:
@@ -151,6 +157,8 @@ class _Reading:
                     self._sweep(said.peer, None, said.session + 1)
             case Completed():
                 self._sweep(said.peer, said.table, said.session)
+                end = self._complete.get((said.peer, said.table), (0, 0))
+                self._complete[said.peer, said.table] = max(end, (said.session, -said.time_us))
 
     def _sweep(self, peer: str, table: tuple[int, str] | None, session: int) -> None:
         self._over[peer, table] = max(self._over.get((peer, table), 0), session)
@@ -183,11 +191,18 @@ class _Reading:
                 *known.last_what,
                 known.first_seen,
                 known.last_changed,
-                known.last_confirmed,
+                self._last_confirmed(place, known),
             )
             for place, known in self._known.items()
             if known.last_what is not None
         }
+
+    def _last_confirmed(self, place: Place, known: _Known) -> int:
+        if not self._is_live(place, known):
+            return 0
+        tables = ((place.route.family, place.view), None)
+        ends = [self._complete.get((place.peer, table), (0, 0)) for table in tables]
+        return max(known.last_confirmed, -max(ends)[1])
 
     def _state(self, place: Place, known: _Known) -> str:
         if not self._is_live(place, known):

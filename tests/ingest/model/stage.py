@@ -43,10 +43,13 @@ _SEQ_BITS = 40
 _PATH_IDS = (1, 2)
 
 _CURRENT = """
-SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.state) AS state,
+SELECT rib.route_state(r.is_withdrawn, coalesce(said.session, r.session), b.valid_session,
+                       CASE WHEN b.complete_session = p.session THEN b.valid_session
+                            ELSE p.session END, p.state) AS state,
        host(p.address) AS peer, b.view, b.family, r.prefix, r.key, b.has_path_ids, r.path_id,
        a.med, r.detail::jsonb #>> '{labels,0}' AS label, r.first_seen, r.last_changed,
-       r.last_confirmed, r.rib_id, coalesce(r.prefix, r.nlri_id::text) AS number, r.attr_id,
+       greatest(r.last_confirmed, said.time, b.complete_at) AS last_confirmed,
+       r.rib_id, coalesce(r.prefix, r.nlri_id::text) AS number, r.attr_id,
        r.detail
   FROM (SELECT prefix::text, NULL::int8 AS nlri_id, NULL::bytea AS key, NULL AS detail, rib_id,
                path_id, session, is_withdrawn, attr_id, first_seen, last_changed, last_confirmed
@@ -58,6 +61,16 @@ SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.
   JOIN rib.peer_rib AS b USING (rib_id)
   JOIN rib.peer AS p USING (peer_id)
   JOIN rib.path_attributes AS a USING (attr_id)
+  LEFT JOIN LATERAL (
+    SELECT max(e.session) AS session, max(e.time) AS time
+      FROM (SELECT prefix::text, NULL::int8 AS nlri_id, rib_id, path_id, session, time, attr_id
+              FROM rib.route_event
+            UNION ALL SELECT NULL, nlri_id, rib_id, path_id, session, time, attr_id
+              FROM rib.nlri_event) AS e
+     WHERE e.rib_id = r.rib_id AND e.session > r.session AND e.attr_id IS NOT NULL
+       AND (e.prefix, e.nlri_id) IS NOT DISTINCT FROM (r.prefix, r.nlri_id)
+       AND rib.path_id_bits(e.path_id) = r.path_id
+       AND r.session < p.session AND b.complete_session IS DISTINCT FROM p.session) AS said ON true
  WHERE p.router_id = $1
 """
 _EVENTS = """
@@ -420,7 +433,8 @@ def _stored(rows: list[asyncpg.Record]) -> dict[Place, Seen]:
         path_id = row["path_id"] if row["has_path_ids"] else None
         place = Place(row["peer"], RIB_VIEWS[row["view"]], Route(row["family"], key), path_id)
         label = None if row["label"] is None else int(row["label"])
-        times = (_us(row[name]) for name in ("first_seen", "last_changed", "last_confirmed"))
+        confirmed = 0 if row["state"] == "withdrawn" else _us(row["last_confirmed"])
+        times = (_us(row["first_seen"]), _us(row["last_changed"]), confirmed)
         places[place] = Seen(row["state"], row["med"], label, *times)
     return places
 

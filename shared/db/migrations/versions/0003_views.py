@@ -24,12 +24,12 @@ CREATE FUNCTION rib.view_name(int2) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL
 $$ SELECT CASE $1 {views} END $$;
 
 -- What a route is now: active; stale, the last that is known since its router's connection ended
--- or until the router has sent its table again; withdrawn.
+-- or until the router has sent it again; withdrawn.
 CREATE FUNCTION rib.route_state(is_withdrawn boolean, session int4, valid_session int4,
-                                peer_session int4, peer_state text) RETURNS text
+                                active_session int4, peer_state text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT CASE WHEN is_withdrawn OR session < valid_session THEN 'withdrawn'
-               WHEN peer_state = 'lost' OR session < peer_session THEN 'stale'
+               WHEN peer_state = 'lost' OR session < active_session THEN 'stale'
                ELSE 'active' END $$;
 
 -- 65020:100 as a number (RFC 1997).
@@ -95,12 +95,12 @@ SELECT e.time, t.address, p.local_asn, p.address, p.asn, rib.family_name(b.famil
         AND r.path_id = rib.path_id_bits(e.path_id);
 
 CREATE VIEW current_routes AS
-SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.state) AS state,
+SELECT {state} AS state,
        t.address AS bmp_peer_ip, p.address AS bgp_peer_ip, p.asn AS bgp_peer_asn,
        rib.family_name(b.family) AS family, rib.view_name(b.view) AS rib, r.prefix,
        CASE WHEN b.has_path_ids THEN r.path_id & 4294967295 END AS path_id,
        a.next_hop, a.as_path, a.origin_asn, {communities} AS communities,
-       a.med, a.local_pref, r.first_seen, r.last_changed, r.last_confirmed,
+       a.med, a.local_pref, r.first_seen, r.last_changed, {last_confirmed} AS last_confirmed,
        NULL::text AS rd, NULL::macaddr AS mac_address, NULL::jsonb AS nlri,
        r.attr_id, r.rib_id, p.peer_id, t.router_id, a.communities AS community_numbers
   FROM rib.route AS r
@@ -108,12 +108,13 @@ SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.
   JOIN rib.peer AS p USING (peer_id)
   JOIN rib.router AS t USING (router_id)
   LEFT JOIN rib.path_attributes AS a USING (attr_id)
+  {said_prefix}
 UNION ALL
-SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.state),
+SELECT {state},
        t.address, p.address, p.asn, rib.family_name(b.family), rib.view_name(b.view), n.prefix,
        CASE WHEN b.has_path_ids THEN r.path_id & 4294967295 END,
        a.next_hop, a.as_path, a.origin_asn, {communities}, a.med,
-       a.local_pref, r.first_seen, r.last_changed, r.last_confirmed,
+       a.local_pref, r.first_seen, r.last_changed, {last_confirmed},
        n.rd, n.mac, n.fields || coalesce(r.detail, '{{}}'), r.attr_id, r.rib_id, p.peer_id,
        t.router_id, a.communities
   FROM rib.nlri_route AS r
@@ -121,11 +122,28 @@ SELECT rib.route_state(r.is_withdrawn, r.session, b.valid_session, p.session, p.
   JOIN rib.peer_rib AS b USING (rib_id)
   JOIN rib.peer AS p USING (peer_id)
   JOIN rib.router AS t USING (router_id)
-  LEFT JOIN rib.path_attributes AS a USING (attr_id);
+  LEFT JOIN rib.path_attributes AS a USING (attr_id)
+  {said_nlri};
 """
+
+# Of a table that is being sent again, whether a route was said again is in the history only. An
+# aggregate yields one row, so whoever does not ask for it does not pay for it.
+_SAID = """LEFT JOIN LATERAL (
+       SELECT max(e.session) AS session, max(e.time) AS time FROM rib.{event} AS e
+        WHERE r.session < p.session AND b.complete_session IS DISTINCT FROM p.session
+          AND NOT r.is_withdrawn AND e.{key} = r.{key} AND e.rib_id = r.rib_id
+          AND rib.path_id_bits(e.path_id) = r.path_id
+          AND e.session > r.session AND e.attr_id IS NOT NULL) AS said ON true"""
 
 _OF_EVPN = f"CASE WHEN n.family = {_EVPN} THEN {{}} END"
 _COLUMNS = {
+    # All that counts is active once its table is complete.
+    "state": "rib.route_state(r.is_withdrawn, coalesce(said.session, r.session), b.valid_session, "
+    "CASE WHEN b.complete_session = p.session THEN b.valid_session ELSE p.session END, p.state)",
+    "last_confirmed": "CASE WHEN r.is_withdrawn OR r.session < b.valid_session "
+    "THEN r.last_confirmed ELSE greatest(said.time, r.last_confirmed, b.complete_at) END",
+    "said_prefix": _SAID.format(event="route_event", key="prefix"),
+    "said_nlri": _SAID.format(event="nlri_event", key="nlri_id"),
     # 65020:100 and so on (RFC 1997). Written out: a function with an aggregate costs thrice that.
     "communities": "CASE WHEN a.communities IS NOT NULL THEN ARRAY(SELECT (c >> 16)::text || ':' "
     "|| (c & 65535)::text FROM unnest(a.communities) AS c) END",
