@@ -34,14 +34,19 @@ def create_app(settings: RoutesSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = app.state.engine = create_engine(
-            settings.database_url,
-            application="bgpilot routes",
-            pool_size=settings.routes_pool_size,
-            statement_seconds=settings.routes_statement_seconds,
-            # One answer is several statements, and all of them must see the same moment.
-            read_only_snapshots=True,
+        engine, lookups = (
+            create_engine(
+                settings.database_url,
+                application="bgpilot routes",
+                pool_size=settings.routes_pool_size,
+                statement_seconds=settings.routes_statement_seconds,
+                # One answer is several statements, and all of them must see the same moment.
+                read_only_snapshots=True,
+                lookups=are_lookups,
+            )
+            for are_lookups in (False, True)
         )
+        app.state.engine, app.state.lookups = engine, lookups
         async with (
             counting(settings.database_url) as app.state.counter,
             ingest_services(settings.ingest_urls) as app.state.ingest_services,
@@ -50,6 +55,7 @@ def create_app(settings: RoutesSettings) -> FastAPI:
         ):
             yield
         await engine.dispose()
+        await lookups.dispose()
 
     async def database() -> Mapping[str, object]:
         try:

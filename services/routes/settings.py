@@ -26,7 +26,7 @@ class RoutesSettings(DatabaseSettings, LogSettings):
     routes_gateway_ips: str = "127.0.0.1,::1"
     """Where the gateway calls from: who asks is believed to be whom it names, and no other."""
     routes_pool_size: int = Field(default=8, ge=1, le=100)
-    """Database connections at most, so also the queries that run at once."""
+    """Database connections at most, so also the queries that run at once; as many for lookups."""
     routes_statement_seconds: float = Field(default=10.0, gt=0, le=600)
     """How long one query may run in the database."""
     routes_heavy_queries: int = Field(default=4, ge=1, le=100)

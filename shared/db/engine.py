@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0
 
+_PLANNED_AS_USUAL = {"plan_cache_mode": "auto"}
+# What is asked for decides how it is found, and no plan fits all prefixes and ASes.
+_PLANNED_ANEW = {"plan_cache_mode": "force_custom_plan"}
+# A lookup has one way, by indexes from its key, and to plan it takes longer than to go it. The plan
+# is kept for minutes: what was empty when it was made may be full by then.
+_PLANNED_ONCE = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
 
 def parse_url(url: SecretStr) -> URL:
     """The URL of any PostgreSQL dialect, as SQLAlchemy's asyncpg dialect spells it."""
@@ -55,6 +67,7 @@ def create_engine(
     statement_seconds: float = 30.0,
     idle_seconds: float = 0.0,
     read_only_snapshots: bool = False,
+    lookups: bool = False,
 ) -> AsyncEngine:
     """An engine with bounded pool, connect and statement times. It connects on first use.
 
@@ -62,8 +75,11 @@ def create_engine(
     process that froze, or whose machine is gone, holds its locks no longer; 0: it is not.
 
     With `read_only_snapshots` a transaction cannot write, and all its statements see the database
-    as it was at the first.
+    as it was at the first, and is planned for what it asks; those of `lookups` are planned once.
     """
+    planned = _PLANNED_ANEW if read_only_snapshots else _PLANNED_AS_USUAL
+    if lookups:
+        planned = _PLANNED_ONCE
     connect: dict[str, Any] = {
         "timeout": CONNECT_SECONDS,
         "command_timeout": statement_seconds + 5.0,
@@ -73,8 +89,7 @@ def create_engine(
             "idle_in_transaction_session_timeout": str(math.ceil(idle_seconds * 1000)),
             "jit": "off",
             "default_transaction_read_only": "on" if read_only_snapshots else "off",
-            # What is asked for decides how it is found, and no plan fits all prefixes and ASes.
-            "plan_cache_mode": "force_custom_plan" if read_only_snapshots else "auto",
+            **planned,
         },
     }
     engine = create_async_engine(

@@ -21,12 +21,15 @@ _NARROW = (
 
 
 @asynccontextmanager
-async def reading(request: Request) -> AsyncIterator[AsyncConnection]:
+async def reading(request: Request, *, lookup: bool = False) -> AsyncIterator[AsyncConnection]:
     """A connection for one request's reads.
+
+    A `lookup` has another, whose statements are planned once.
 
     A database that is away is a 503 that says so, a question that takes too long a 504.
     """
-    engine: AsyncEngine = request.app.state.engine
+    state = request.app.state
+    engine: AsyncEngine = state.lookups if lookup else state.engine
     try:
         async with engine.connect() as conn:
             yield conn

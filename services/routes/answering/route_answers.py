@@ -17,6 +17,7 @@ from services.routes.answering.streams import ahead
 from services.routes.asking.words import as_asked
 from services.routes.store.current import statement, tables
 from services.routes.store.driver import fetch
+from services.routes.store.lookup import look_up
 from services.routes.store.past import ribs_at
 from services.routes.store.ribs import chosen, known_ribs
 from services.routes.store.walk import Walk
@@ -51,6 +52,11 @@ class Question:
     moment: datetime | None = None
     expand: tuple[str, ...] = ()
 
+    @property
+    def is_lookup(self) -> bool:
+        """Whether it is about the few routes to a prefix, as they are now."""
+        return self.moment is None and self.asked.is_lookup
+
     def told(self) -> dict[str, Any]:
         """For `meta.query`."""
         told = as_asked(self.asked)
@@ -78,6 +84,7 @@ class RouteAnswers:
         ribs: Mapping[int, Rib],
         as_of: datetime | None,
         state: State,
+        begun: list[Row] | None = None,
     ) -> None:
         self.as_of = as_of
         self.ribs = ribs
@@ -86,19 +93,26 @@ class RouteAnswers:
         self.moment = question.moment
         self._question = question
         self._state = state
+        self._begun = begun
         self._texts = self._texts_for("json")
         self._routes = self._renderer()
 
     @classmethod
-    async def to(cls, question: Question, conn: AsyncConnection, state: State) -> RouteAnswers:
-        """The answers to this question; `state` is the app's."""
+    async def to(
+        cls, question: Question, conn: AsyncConnection, state: State, looked_up: int = 0
+    ) -> RouteAnswers:
+        """The answers to this question; `state` is the app's.
+
+        Of a lookup so many routes, the first, are read with the RIBs.
+        """
         if question.asked.rpki and state.enrichment.rpki_state("0.0.0.0/0", None) is None:
             raise parameter_error("rpki", "there are no VRPs to tell by; see ROUTES_VRPS_FILE")
-        known = await known_ribs(conn)
+        found = await look_up(conn, question.asked, looked_up) if looked_up else None
+        known, begun = found or (await known_ribs(conn), None)
         ribs: Mapping[int, Rib] = chosen(known.ribs, question.asked)
         if question.moment is not None:
             ribs = await ribs_at(conn, ribs, question.moment)
-        return cls(conn, question, ribs, known.as_of, state)
+        return cls(conn, question, ribs, known.as_of, state, begun)
 
     def about(self, question: Question) -> RouteAnswers:
         """The answers to another question about the same RIBs."""
@@ -162,7 +176,7 @@ class RouteAnswers:
         ]
 
     def _walk(self) -> Walk:
-        return Walk(self.conn, self.asked, self.ribs, self.moment)
+        return Walk(self.conn, self.asked, self.ribs, self.moment, begun=self._begun)
 
     async def _collect(
         self, limit: int, after: RouteKey | None

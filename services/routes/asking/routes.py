@@ -73,6 +73,20 @@ class RouteFilter:
         return self.prefix is not None and self.match in {"orlonger", "longer"}
 
     @property
+    def is_lookup(self) -> bool:
+        """Whether the few routes to a prefix, or to those around it, are asked for, and no more."""
+        of_attributes = (
+            self.origin_asns,
+            self.as_paths,
+            self.next_hops,
+            self.communities,
+            self.large_communities,
+            self.ext_communities,
+        )
+        is_of_few = self.prefix is not None and not self.is_range
+        return is_of_few and not (any(of_attributes) or self.asks_for_nlri)
+
+    @property
     def asks_for_nlri(self) -> bool:
         """Whether only routes that are more than a prefix can be meant."""
         of_nlri = (self.rds, self.macs, self.route_types, self.esis, self.vnis, self.ips)

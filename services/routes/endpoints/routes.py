@@ -109,12 +109,14 @@ async def answer_routes(
     started = time.perf_counter()
     after = read_cursor(cursor) if cursor is not None else None
     total = None
+    is_lookup = question.is_lookup and count == "none" and after is None
     async with AsyncExitStack() as stack:
         if count == "exact":
             stack.enter_context(heavy(request))
             await stack.enter_async_context(while_connected(request))
-        conn = await stack.enter_async_context(reading(request))
-        answers = await RouteAnswers.to(question, conn, request.app.state)
+        conn = await stack.enter_async_context(reading(request, lookup=is_lookup))
+        looked_up = limit + 1 if is_lookup else 0
+        answers = await RouteAnswers.to(question, conn, request.app.state, looked_up)
         page = await answers.page(limit, after)
         if count == "exact":
             total = await answers.count()

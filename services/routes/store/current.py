@@ -50,15 +50,15 @@ _IN_STATE: Mapping[StateFilter, str] = {
 
 # A moment that is that of the last change is told as NULL: most are, and the driver takes longer
 # for a moment than for all else of a row.
-_SHARED_COLUMNS = """
+SHARED_COLUMNS = """
 r.rib_id, r.path_id, r.session, r.is_withdrawn, r.attr_id, r.last_changed,
 nullif(r.first_seen, r.last_changed) AS first_seen,
 nullif(r.last_confirmed, r.last_changed) AS last_confirmed
 """
 _COLUMNS: Mapping[Table, str] = {
-    "route": f"r.prefix::text AS prefix, {_SHARED_COLUMNS}",
+    "route": f"r.prefix::text AS prefix, {SHARED_COLUMNS}",
     "nlri_route": f"n.prefix::text AS prefix, r.nlri_id, n.fields::text AS fields, "
-    f"r.detail::text AS detail, {_SHARED_COLUMNS}",
+    f"r.detail::text AS detail, {SHARED_COLUMNS}",
 }
 KEYS: Mapping[Table, str] = {
     "route": "r.prefix, r.rib_id, r.path_id",

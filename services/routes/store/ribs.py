@@ -32,7 +32,7 @@ SELECT p.*, t.sys_name, t.address AS router_address, b.rib_id, b.view, b.family,
 
 # Rows are never made older: each change of one makes a sum larger. Of routers only the name is
 # told, and their rows are written with every batch.
-_NOW = """
+NOW = """
 SELECT (SELECT max(committed_at) FROM rib.progress WHERE stage = 'current') AS as_of,
        concat_ws(' ',
          (SELECT count(*) || ' ' || sum(xmin::text::int8) FROM rib.peer_rib),
@@ -43,7 +43,7 @@ SELECT (SELECT max(committed_at) FROM rib.progress WHERE stage = 'current') AS a
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All RIBs by their ids, and the last commit of any ingest process."""
+    """All RIBs by their ids, and the last commit of any ingest process, as NOW tells them."""
 
     ribs: Mapping[int, Rib]
     version: str
@@ -52,7 +52,7 @@ class Known:
 
 async def known_ribs(conn: AsyncConnection) -> Known:
     """What there is now; the RIBs are read again only where one has changed."""
-    (now,) = await fetch(conn, _NOW, {})
+    (now,) = await fetch(conn, NOW, {})
     info = await _memory(conn)
     known: Known | None = info.get("ribs")
     if known is None or known.version != now["version"]:
@@ -61,6 +61,12 @@ async def known_ribs(conn: AsyncConnection) -> Known:
         ribs = known.ribs
     info["ribs"] = known = Known(ribs, now["version"], now["as_of"])
     return known
+
+
+async def remembered_ribs(conn: AsyncConnection) -> Known:
+    """What was there when this connection was last asked; what is now, where it never was."""
+    known: Known | None = (await _memory(conn)).get("ribs")
+    return known or await known_ribs(conn)
 
 
 async def ribs_of(conn: AsyncConnection, asked: RouteFilter) -> dict[int, Rib]:

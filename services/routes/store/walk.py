@@ -68,12 +68,20 @@ class Walk:
     ribs: Ribs
     moment: datetime | None = None
     few_sets: int = FEW_SETS
+    begun: list[Row] | None = None
+    """The first routes, where they were looked up."""
 
     async def pieces(self, after: RouteKey | None, rows: int) -> AsyncGenerator[Piece, None]:
         """Routes after this place with their places: about `rows` first, then ever more at once.
 
         A piece may be empty where much was looked at.
         """
+        if self.begun is not None:
+            begun = _piece(_key, self.begun)
+            yield begun
+            if len(self.begun) < rows:
+                return
+            after = begun.place
         for table in tables(self.asked, self.ribs):
             if table == "nlri_route":
                 place = after if isinstance(after, NlriKey) else BEFORE_NLRI
@@ -234,6 +242,10 @@ def _bind_place(made: Statement, after: PrefixKey | AttributesKey) -> None:
 def _piece(key: Callable[[Row], RouteKey], rows: list[Row]) -> Piece:
     routes = [(key(row), row) for row in rows]
     return Piece(routes[-1][0] if routes else None, routes)
+
+
+def _key(row: Row) -> RouteKey:
+    return _prefix_key(row) if row["nlri_id"] is None else _nlri_key(row)
 
 
 def _prefix_key(row: Row) -> PrefixKey:
