@@ -53,7 +53,10 @@ class Enrichment:
 
     async def refresh(self) -> None:
         """Looks at every file once, and reads those that changed."""
-        await asyncio.gather(*(one.refresh() for one in self._files))
+        # A gathering that is cancelled does not wait until all of its readers are gone.
+        async with asyncio.TaskGroup() as looks:
+            for one in self._files:
+                looks.create_task(one.refresh())
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.routes.app import create_app
+from services.routes.enrichment import watched
 from services.routes.enrichment.enrichment import Enrichment
 from services.routes.settings import RoutesSettings
 
@@ -82,6 +83,32 @@ async def test_an_error_nobody_expected_does_not_end_the_watch(named: dict[str, 
     async with enrichment.watching(), asyncio.timeout(DEADLINE):
         while enrichment.as_name(64496) is None:
             await asyncio.sleep(0.01)
+
+
+async def test_a_look_that_is_broken_off_waits_until_all_of_its_readers_are_gone(
+    named: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    gone: list[str] = []
+
+    async def reader(kind: str, _path: Path) -> None:
+        begun.append(kind)
+        turns = 5 * len(begun)  # one takes longer to go than another
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            gone.append(kind)
+
+    monkeypatch.setattr(watched, "read_apart", reader)
+    look = asyncio.create_task(Enrichment(settings(**named)).refresh())
+    async with asyncio.timeout(DEADLINE):
+        while len(begun) < len(named):
+            await asyncio.sleep(0.001)
+    look.cancel()
+    await asyncio.wait([look])
+    assert len(gone) == len(named)
 
 
 async def test_each_file_has_its_status_and_a_bad_one_is_only_a_warning(
