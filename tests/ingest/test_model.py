@@ -106,6 +106,11 @@ KNOWN_STORIES = {
         announce(B, connection=0),
         end_of_rib(connection=0),
     ),
+    "the older of two connections says first what the newer has said": (
+        *LINGER,
+        announce(A, connection=1),
+        announce(A, connection=0),
+    ),
     "a crash between history and current": (up(), announce(A), Crash(0, 14, is_writing=True)),
     "a crash right after a peer down": (
         up(),

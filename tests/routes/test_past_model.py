@@ -88,6 +88,7 @@ KNOWN_STORIES: dict[str, tuple[Step, ...]] = {
     "gone with its session, then withdrawn in the next": (UP, SAY, DOWN, UP, DROP),
     "the same, and back again": (UP, SAY, DOWN, UP, DROP, Quiet(), SAY_A),
     "announced again as it was, in the next session": (UP, SAY, Lose(0), UP, SAY_A, END, SAY_A),
+    "a table that ends, and then its session": (UP, SAY, Lose(0), UP, SAY_A, END, DOWN),
     "what a table does not have again": (UP, SAY, END, Lose(0), UP, SAY_A, Quiet(), END),
     "changed, withdrawn and back": (UP, SAY, CHANGE, DROP, DROP, SAY_A, CHANGE, SAY_A),
     "a session that follows another without a Peer Down": (UP, SAY, AGAIN, SAY_A, DROP, SAY_A),

@@ -62,6 +62,9 @@ async def write(conn: Conn, writer_id: int, batch: Batch) -> set[int]:
             of = change.peer_id, change.session, at, change.family, change.view
             completed |= await complete(conn, *of)
         else:
+            # What a table lacks was gone before its session ended.
+            await end_unsaid(conn, completed)
+            completed = {}
             await _apply(change, conn, writer_id)
     await end_unsaid(conn, completed)
     if batch.received:

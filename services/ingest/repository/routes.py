@@ -56,6 +56,7 @@ WITH plan AS MATERIALIZED (
                END AS opens_change,
            (r.ctid IS NULL AND s.opens_withdrawn AND s.is_moved)::int4 AS is_new,
            r.was_live AND r.stored_session < s.session AND s.is_loading_again AND NOT s.is_moved
+               AND r.last_confirmed <= s.first_announced
                AND r.attr_id = s.opening_attr_id {and_detail} AS is_said_again
       FROM (
         SELECT s.rib_id, s.session, s.{key}, rib.path_id_bits(s.path_id) AS path_id {stage_detail},
@@ -77,7 +78,7 @@ WITH plan AS MATERIALIZED (
          WHERE s.session >= greatest(b.valid_session, b.complete_session)
       ) AS s
       LEFT JOIN LATERAL (
-        SELECT r.ctid, r.session AS stored_session, r.attr_id {detail},
+        SELECT r.ctid, r.session AS stored_session, r.attr_id, r.last_confirmed {detail},
                NOT r.is_withdrawn AND r.session >= s.valid_session AS was_live
           FROM rib.{route} AS r
          WHERE r.{key} = s.{key} AND r.rib_id = s.rib_id AND r.path_id = s.path_id
