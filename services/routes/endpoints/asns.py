@@ -15,18 +15,12 @@ from services.routes.store import asns
 from services.routes.store.ribs import known_ribs
 from shared.contracts.asns import AsnBody
 from shared.contracts.envelope import Envelope
-from shared.web.lean import LeanRoute
 from shared.web.strict import known_parameters_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-api = APIRouter(
-    prefix="/api/v1",
-    tags=["asns"],
-    dependencies=[Depends(known_parameters_only)],
-    route_class=LeanRoute,
-)
+api = APIRouter(prefix="/api/v1", tags=["asns"], dependencies=[Depends(known_parameters_only)])
 
 _ROUTES = 10_000
 _PATHS = 2_000

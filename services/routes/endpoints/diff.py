@@ -23,7 +23,6 @@ from services.routes.store.ribs import known_ribs
 from shared.contracts.diff import RouteDifference
 from shared.contracts.envelope import Envelope
 from shared.contracts.vocabulary import RIB_VIEWS, family_name
-from shared.web.lean import LeanRoute
 from shared.web.problem import parameter_error
 from shared.web.strict import known_parameters_only
 
@@ -32,12 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-api = APIRouter(
-    prefix="/api/v1",
-    tags=["inventory"],
-    dependencies=[Depends(known_parameters_only)],
-    route_class=LeanRoute,
-)
+api = APIRouter(prefix="/api/v1", tags=["inventory"], dependencies=[Depends(known_parameters_only)])
 
 _UNFINISHED = (
     f"{PAGE_SECONDS:.0f} s of comparing did not fill a page; the next cursor goes on from here"

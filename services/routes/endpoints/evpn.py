@@ -27,7 +27,6 @@ from services.routes.store import evpn
 from shared.contracts.envelope import Envelope, rfc3339
 from shared.contracts.evpn import MacBody
 from shared.contracts.routes import RouteBody
-from shared.web.lean import LeanRoute
 from shared.web.problem import parameter_error
 from shared.web.strict import known_parameters_only
 
@@ -38,12 +37,7 @@ if TYPE_CHECKING:
 
     from shared.contracts.evpn import MacMove
 
-api = APIRouter(
-    prefix="/api/v1/evpn",
-    tags=["evpn"],
-    dependencies=[Depends(known_parameters_only)],
-    route_class=LeanRoute,
-)
+api = APIRouter(prefix="/api/v1/evpn", tags=["evpn"], dependencies=[Depends(known_parameters_only)])
 
 _EVENTS = 2_000
 """Of an address that are looked at: a few hundred moves."""

@@ -43,19 +43,13 @@ from services.routes.store import churn, freshness, timelines, updates
 from services.routes.store.ribs import asks_for_ribs, known_ribs
 from shared.contracts.envelope import Envelope
 from shared.contracts.history import Activity, ChurnBody, PrefixHistory, UpdateBody
-from shared.web.lean import LeanRoute
 from shared.web.problem import parameter_error
 from shared.web.strict import known_parameters_only
 
 if TYPE_CHECKING:
     from services.routes.store.driver import Row
 
-api = APIRouter(
-    prefix="/api/v1",
-    tags=["history"],
-    dependencies=[Depends(known_parameters_only)],
-    route_class=LeanRoute,
-)
+api = APIRouter(prefix="/api/v1", tags=["history"], dependencies=[Depends(known_parameters_only)])
 
 AnswerFormat = Annotated[Format, Depends(answer_format)]
 _STREAM_ROWS = 2_000

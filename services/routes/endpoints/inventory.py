@@ -48,7 +48,6 @@ from services.routes.store import events, freshness, inventory
 from shared.contracts.envelope import Envelope
 from shared.contracts.inventory import PeerBody, PeerEvent, RouterBody, Statistic
 from shared.contracts.routes import RouteBody
-from shared.web.lean import LeanRoute
 from shared.web.problem import ProblemError, parameter_error
 from shared.web.strict import known_parameters_only
 
@@ -58,12 +57,7 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-api = APIRouter(
-    prefix="/api/v1",
-    tags=["inventory"],
-    dependencies=[Depends(known_parameters_only)],
-    route_class=LeanRoute,
-)
+api = APIRouter(prefix="/api/v1", tags=["inventory"], dependencies=[Depends(known_parameters_only)])
 
 Events = Annotated[EventFilter, Depends(event_filter)]
 

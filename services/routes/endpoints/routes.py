@@ -31,13 +31,10 @@ from services.routes.asking.values import read_prefix
 from services.routes.asking.words import read_words, texts
 from shared.contracts.envelope import Envelope
 from shared.contracts.routes import RouteBody, RouteCount, RoutesOfPrefix
-from shared.web.lean import LeanRoute
 from shared.web.problem import parameter_error
 from shared.web.strict import known_parameters_only
 
-api = APIRouter(
-    prefix="/api/v1", dependencies=[Depends(known_parameters_only)], route_class=LeanRoute
-)
+api = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters_only)])
 
 _EXPAND = ("asn_names", "communities", "rpki")
 _INCLUDE = ("moreSpecifics", "lessSpecifics")

@@ -14,15 +14,9 @@ from services.routes.store import freshness, stats
 from shared.clients.ingest import IngestServices
 from shared.contracts.envelope import Envelope
 from shared.contracts.stats import StatsBody
-from shared.web.lean import LeanRoute
 from shared.web.strict import known_parameters_only
 
-api = APIRouter(
-    prefix="/api/v1",
-    tags=["stats"],
-    dependencies=[Depends(known_parameters_only)],
-    route_class=LeanRoute,
-)
+api = APIRouter(prefix="/api/v1", tags=["stats"], dependencies=[Depends(known_parameters_only)])
 
 
 @api.get("/stats", summary="How much there is, how fast it comes in, and where it stops")
