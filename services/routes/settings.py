@@ -25,7 +25,7 @@ class RoutesSettings(DatabaseSettings, LogSettings):
     routes_http_port: int = Field(default=8082, ge=0, le=65535)
     routes_gateway_ips: str = "127.0.0.1,::1"
     """Where the gateway calls from: who asks is believed to be whom it names, and no other."""
-    routes_pool_size: int = Field(default=8, ge=1, le=100)
+    routes_pool_size: int = Field(default=8, ge=1, le=40)
     """Database connections at most, so also the queries that run at once; as many for lookups."""
     routes_statement_seconds: float = Field(default=10.0, gt=0, le=600)
     """How long one query may run in the database."""

@@ -111,3 +111,43 @@ async def test_the_peer_down_of_an_older_session_takes_nothing_along_that_a_newe
         new.write(END)
         await ingest.until(COMPLETE, 2)
         assert await ingest.value("SELECT count(*) FROM current_routes WHERE state = 'active'") == 2
+
+
+async def test_nor_does_one_that_comes_when_the_newer_one_has_said_all(ingest: Ingest) -> None:
+    async with ingest.connected() as old, ingest.connected() as new:
+        old.write(TABLE)
+        await ingest.until("SELECT count(*) FROM rib.route", 3)
+        new.write(UP + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8", med=1) + END)
+        await ingest.until(COMPLETE, 2)
+        old.write(speaker.peer_down(PEER))
+        await ingest.until("SELECT count(*) FROM rib.peer_event WHERE event = 'down'", 1)
+        await ingest.until("SELECT count(DISTINCT last_seq) FROM rib.progress", 1)  # in both stages
+        assert await ingest.column(STATES) == [
+            "10.0.0.0/8 active",
+            "11.0.0.0/8 active",
+            "12.0.0.0/8 withdrawn",
+        ]
+
+
+async def test_of_three_sessions_the_newest_that_said_a_route_has_it(ingest: Ingest) -> None:
+    async with ingest.connected() as first, ingest.connected() as second:
+        first.write(TABLE)
+        await ingest.until("SELECT count(*) FROM rib.route", 3)
+        second.write(UP + speaker.announce(PEER, "10.0.0.0/8", med=1))
+        second.write(speaker.announce(PEER, "11.0.0.0/8", med=2))
+        await ingest.until("SELECT count(*) FROM rib.route_event", 5)
+        await ingest.until(LISTS, 1)
+        async with ingest.connected() as third:
+            third.write(UP + speaker.announce(PEER, "10.0.0.0/8", med=1))
+            third.write(speaker.announce(PEER, "11.0.0.0/8", med=2))
+            await ingest.until("SELECT max(session) FROM rib.route_said", 3)
+            await ingest.until_committed(7)
+            first.write(speaker.withdraw(PEER, "10.0.0.0/8", "12.0.0.0/8"))
+            await ingest.until(LISTS, 0)
+            third.write(END)
+            await ingest.until(COMPLETE, 3)
+            assert await ingest.rows(ROWS) == [
+                ("10.0.0.0/8", 3, False),
+                ("11.0.0.0/8", 3, False),
+                ("12.0.0.0/8", 1, True),
+            ]

@@ -189,8 +189,10 @@ async def bring_down(
     ribs = [row["rib_id"] for row in await conn.fetch(_RIBS, peer_id)]
     for table in TABLES:
         await table.bring_down(conn, ribs, session)
+    # What a newer session's complete table has is not of this one any more.
     await conn.execute(
-        "UPDATE rib.peer_rib SET valid_session = $2 WHERE peer_id = $1 AND valid_session < $2",
+        "UPDATE rib.peer_rib SET valid_session = $2 WHERE peer_id = $1 AND valid_session < $2 "
+        "AND (complete_session IS NULL OR complete_session < $2)",
         peer_id,
         session + 1,
     )

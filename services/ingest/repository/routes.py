@@ -104,8 +104,8 @@ WITH plan AS MATERIALIZED (
      WHERE r.ctid = s.stored AND s.is_said_again IS NOT TRUE
        AND (s.opens_change OR s.is_moved OR NOT s.is_withdrawn OR s.stored_session < s.session)
 ), said AS (
-    INSERT INTO rib.{route}_said (rib_id, session, keys, path_ids)
-    SELECT rib_id, session, array_agg({key}), array_agg(path_id) FROM plan
+    INSERT INTO rib.{route}_said (last, rib_id, session, keys, path_ids)
+    SELECT max(last_announced), rib_id, session, array_agg({key}), array_agg(path_id) FROM plan
      WHERE is_said_again GROUP BY rib_id, session
 ), churned AS MATERIALIZED (
     SELECT date_bin('{minutes} minutes', since, timestamptz 'epoch') AS bucket, since, rib_id,
@@ -147,42 +147,39 @@ churn_{name} AS (
            withdrawals = c.withdrawals + EXCLUDED.withdrawals,
            path_changes = c.path_changes + EXCLUDED.path_changes
 )"""
-# What complete tables lack is gone. Of what they have, rows of older sessions may stay as they are.
-# The first session of a peer has none before it.
-_END_UNSAID = """
-WITH completed AS MATERIALIZED (
-    SELECT b.rib_id, b.valid_session, c.session
-      FROM unnest($1::int4[], $2::int4[]) AS c(rib_id, session)
-      JOIN rib.peer_rib AS b USING (rib_id)
-     WHERE (b.family = ANY ($3::int4[])) = {is_of_prefixes}
-       AND b.valid_session < c.session AND c.session > 1
-), said AS (
-    SELECT d.rib_id, unnest(keys) AS {key}, unnest(path_ids) AS path_id
-      FROM rib.{route}_said AS d JOIN completed AS c USING (rib_id) WHERE d.session >= c.session
-)
-UPDATE rib.{route} AS r SET is_withdrawn = true, session = c.session - 1
-  FROM completed AS c
- WHERE r.rib_id = c.rib_id AND r.session >= c.valid_session AND r.session < c.session
-   AND NOT r.is_withdrawn
-   AND NOT EXISTS (SELECT FROM said AS s WHERE s.{key} = r.{key} AND s.rib_id = r.rib_id
-                      AND s.path_id = r.path_id)
-"""
+# What a complete table lacks is gone. Of what it has, rows of older sessions may stay as they are.
+_RELOADED = """
+SELECT rib_id FROM rib.peer_rib
+ WHERE rib_id = ANY ($1::int4[]) AND (family = ANY ($2::int4[])) = {is_of_prefixes}
+   AND valid_session < complete_session AND complete_session > 1
+"""  # the first session of a peer has none before it
 _ROOM = "SET LOCAL work_mem = '128MB'"  # for the keys of a whole table
-# What newer sessions said again.
+_END_UNSAID = """
+WITH said AS (
+    SELECT unnest(keys) AS {key}, unnest(path_ids) AS path_id
+      FROM rib.{route}_said WHERE rib_id = $1 AND session >= $2
+)
+UPDATE rib.{route} AS r SET is_withdrawn = true, session = $2 - 1
+  FROM rib.peer_rib AS b
+ WHERE r.rib_id = $1 AND b.rib_id = $1 AND r.session >= b.valid_session AND r.session < $2
+   AND NOT r.is_withdrawn
+   AND NOT EXISTS (SELECT FROM said AS s WHERE s.{key} = r.{key} AND s.path_id = r.path_id)
+"""
+# What newer sessions said again is written on the rows, each with the newest that did.
 _KEEP_SAID = """
 WITH said AS MATERIALIZED (
-    SELECT rib_id, session, unnest(keys) AS {key}, unnest(path_ids) AS path_id
-      FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session >= $2
+    SELECT DISTINCT ON (rib_id, {key}, path_id) *
+      FROM (SELECT rib_id, session, last, unnest(keys) AS {key}, unnest(path_ids) AS path_id
+              FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session >= $2) AS said
+     ORDER BY rib_id, {key}, path_id, session DESC, last DESC
 ), kept AS (
     DELETE FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session >= $2
 )
-UPDATE rib.{route} AS r SET session = s.session, last_confirmed = greatest(r.last_confirmed, (
-       SELECT max(e.time) FROM rib.{event} AS e
-        WHERE e.{key} = r.{key} AND e.rib_id = r.rib_id AND e.session = s.session
-          AND rib.path_id_bits(e.path_id) = r.path_id AND e.attr_id IS NOT NULL))
+UPDATE rib.{route} AS r
+   SET session = s.session, last_confirmed = greatest(r.last_confirmed, s.last)
   FROM said AS s JOIN rib.peer_rib AS b USING (rib_id)
  WHERE r.{key} = s.{key} AND r.rib_id = s.rib_id AND r.path_id = s.path_id
-   AND r.session < $2 AND NOT r.is_withdrawn AND r.session >= b.valid_session
+   AND r.session < s.session AND NOT r.is_withdrawn AND r.session >= b.valid_session
 """
 _FORGET_SAID = "DELETE FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session <= $2"
 _OVERTAKEN = """
@@ -250,9 +247,9 @@ class RouteTable:
         self._new_columns = new_columns
         self._key = columns[columns.index(key) :]
         self._repeat_columns = (*REPEAT_COLUMNS, *self._key)
-        self._end_unsaid, self._keep_said, self._forget_said, self._overtaken = (
+        self._reloaded, self._end_unsaid, self._keep_said, self._forget_said, self._overtaken = (
             statement.format(**names)
-            for statement in (_END_UNSAID, _KEEP_SAID, _FORGET_SAID, _OVERTAKEN)
+            for statement in (_RELOADED, _END_UNSAID, _KEEP_SAID, _FORGET_SAID, _OVERTAKEN)
         )
         self._write, self._write_repeated = (
             _WRITE.format(
@@ -288,11 +285,12 @@ class RouteTable:
 
         It is given the session before, which is the last that it counted in.
         """
-        ribs, numbers = list(sessions), list(sessions.values())
-        await conn.execute(_ROOM)
-        await conn.execute(self._end_unsaid, ribs, numbers, list(PREFIX_FAMILIES))
-        for rib_id, session in sessions.items():
-            await conn.execute(self._forget_said, [rib_id], session)
+        reloaded = await conn.fetch(self._reloaded, list(sessions), list(PREFIX_FAMILIES))
+        if reloaded:
+            await conn.execute(_ROOM)
+        for (rib_id,) in reloaded:
+            await conn.execute(self._end_unsaid, rib_id, sessions[rib_id])
+            await conn.execute(self._forget_said, [rib_id], sessions[rib_id])
 
     async def bring_down(self, conn: Conn, ribs: Collection[int], session: int) -> None:
         """Sees to it that a session's end takes nothing along that a newer one has said again."""

@@ -205,20 +205,27 @@ async def is_mostly_touched(
 
 
 # What a sweep names is gone, whatever came before; the newest session that was heard of is the
-# peer's, and it is over where it was said to be down or lost.
+# peer's, and it is over where it was said to be down or lost. A Peer Down that comes after a newer
+# session's complete table ends nothing of what that has.
 _RIBS_AT = """
 SELECT b.rib_id, coalesce(swept.session, 0) AS valid_session,
-       coalesce(swept.down_session, 0) AS down_session, complete.session AS complete_session,
+       coalesce(ended.session, 0) AS down_session, complete.session AS complete_session,
        complete.at AS complete_at,
        coalesce(newest.session, 0) AS session, coalesce(over.event, 'up') AS state,
        coalesce(over.time, newest.since) AS since, down.at AS down_at
   FROM rib.peer_rib AS b
  CROSS JOIN LATERAL (
-    SELECT max(s.session) AS session,
-           max(s.session) FILTER (WHERE s.is_down) AS down_session
-      FROM rib.sweep AS s
+    SELECT max(s.session) AS session FROM rib.sweep AS s
      WHERE s.peer_id = b.peer_id AND s.time <= CAST(:moment AS timestamptz)
        AND (s.family IS NULL OR s.family = b.family AND s.view = b.view)) AS swept
+ CROSS JOIN LATERAL (
+    SELECT max(s.session) AS session FROM rib.sweep AS s
+     WHERE s.peer_id = b.peer_id AND s.time <= CAST(:moment AS timestamptz) AND s.is_down
+       AND NOT EXISTS (
+         SELECT FROM rib.sweep AS c
+          WHERE c.peer_id = b.peer_id AND NOT c.is_down AND c.session >= s.session
+            AND (c.time, c.seq) < (s.time, s.seq)
+            AND (c.family IS NULL OR c.family = b.family AND c.view = b.view))) AS ended
   LEFT JOIN LATERAL (
     SELECT s.session, s.time AS at FROM rib.sweep AS s
      WHERE s.peer_id = b.peer_id AND s.time <= CAST(:moment AS timestamptz) AND NOT s.is_down

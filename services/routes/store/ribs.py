@@ -25,7 +25,7 @@ _RIBS = """
 SELECT p.*, t.sys_name, t.address AS router_address, b.rib_id, b.view, b.family, b.has_path_ids,
        b.valid_session, b.valid_session AS down_session, b.complete_session, b.complete_at,
        b.valid_session < p.session AND b.complete_session IS DISTINCT FROM p.session
-           AND p.session > 1 AS is_loading_again
+           AND p.session > 1 AND p.state = 'up' AS is_loading_again
   FROM rib.peer_rib AS b JOIN rib.peer AS p USING (peer_id) JOIN rib.router AS t USING (router_id)
  ORDER BY b.rib_id
 """

@@ -102,7 +102,7 @@ CREATE TABLE rib.peer_rib (
     view          int2 NOT NULL,                    -- adj-in pre, post, adj-out pre, post, loc-rib
     has_path_ids  boolean NOT NULL,                 -- ADD-PATH (RFC 7911)
     valid_session int4 NOT NULL DEFAULT 0,
-    complete_session int4,                          -- the newest one with an End-of-RIB
+    complete_session int4,                          -- the newest one whose table is complete
     complete_at   timestamptz,
     is_loading    boolean NOT NULL DEFAULT true,    -- so far no route of it came twice
     UNIQUE (peer_id, family, view, has_path_ids)
@@ -271,6 +271,7 @@ ALTER TABLE rib.nlri_route ALTER attr_id SET (n_distinct = -0.2);
 -- rows stay as they are. A row for each batch and RIB, until the table is complete. Compressed they
 -- would be a third smaller, which costs more than to write them.
 CREATE TABLE rib.route_said (
+    last     timestamptz NOT NULL,                  -- when the last of them was said
     rib_id   int4 NOT NULL,
     session  int4 NOT NULL,
     keys     cidr[] STORAGE EXTERNAL NOT NULL,
@@ -278,6 +279,7 @@ CREATE TABLE rib.route_said (
 );
 CREATE INDEX route_said_rib ON rib.route_said (rib_id);
 CREATE TABLE rib.nlri_route_said (
+    last     timestamptz NOT NULL,
     rib_id   int4 NOT NULL,
     session  int4 NOT NULL,
     keys     int8[] STORAGE EXTERNAL NOT NULL,

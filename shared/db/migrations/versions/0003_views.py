@@ -130,9 +130,9 @@ SELECT {state},
 # aggregate yields one row, so whoever does not ask for it does not pay for it.
 _SAID = """LEFT JOIN LATERAL (
        SELECT max(e.session) AS session, max(e.time) AS time FROM rib.{event} AS e
-        WHERE r.session < p.session AND b.complete_session IS DISTINCT FROM p.session
-          AND NOT r.is_withdrawn AND e.{key} = r.{key} AND e.rib_id = r.rib_id
-          AND rib.path_id_bits(e.path_id) = r.path_id
+        WHERE p.state = 'up' AND r.session < p.session AND NOT r.is_withdrawn
+          AND b.complete_session IS DISTINCT FROM p.session
+          AND e.{key} = r.{key} AND e.rib_id = r.rib_id AND rib.path_id_bits(e.path_id) = r.path_id
           AND e.session > r.session AND e.attr_id IS NOT NULL) AS said ON true"""
 
 _OF_EVPN = f"CASE WHEN n.family = {_EVPN} THEN {{}} END"
