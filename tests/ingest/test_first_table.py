@@ -137,6 +137,8 @@ async def test_a_router_that_comes_back_in_its_first_table_finds_its_routes(
     assert await ingest.rows(
         "SELECT prefix::text, session, first_seen < last_confirmed FROM rib.route ORDER BY 1"
     ) == [("10.0.0.0/8", 1, False), ("11.0.0.0/8", 1, False), ("12.0.0.0/8", 2, False)]
-    assert await ingest.rows(
-        "SELECT prefix::text, state FROM current_routes ORDER BY 1"
-    ) == [("10.0.0.0/8", "stale"), ("11.0.0.0/8", "stale"), ("12.0.0.0/8", "stale")]
+    assert await ingest.rows("SELECT prefix::text, state FROM current_routes ORDER BY 1") == [
+        ("10.0.0.0/8", "stale"),
+        ("11.0.0.0/8", "stale"),
+        ("12.0.0.0/8", "stale"),
+    ]
