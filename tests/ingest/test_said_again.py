@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from tests.ingest import speaker, speaker_mp
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator
+
     from tests.ingest.conftest import Ingest
 
 PEER = speaker.Peer()
 UP = speaker.peer_up(PEER)
 TABLE = UP + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8", "12.0.0.0/8", med=1)
+SAID_AGAIN = UP + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8", med=1)
 END = speaker.end_of_rib(PEER)
 MACS = [speaker_mp.mac_route(f"02:00:00:00:00:0{number}") for number in (1, 2)]
 
@@ -20,6 +25,24 @@ PLACES = "SELECT prefix::text || ' ' || ctid::text FROM rib.route ORDER BY prefi
 STATES = "SELECT prefix::text || ' ' || state FROM current_routes ORDER BY prefix"
 LISTS = "SELECT (SELECT count(*) FROM rib.route_said) + (SELECT count(*) FROM rib.nlri_route_said)"
 COMPLETE = "SELECT max(complete_session) FROM rib.peer_rib"
+
+
+TOLD = [
+    "10.0.0.0/8 active",
+    "11.0.0.0/8 active",
+    "12.0.0.0/8 withdrawn",
+]
+
+
+@contextlib.asynccontextmanager
+async def lingering(
+    ingest: Ingest,
+) -> AsyncIterator[tuple[asyncio.StreamWriter, asyncio.StreamWriter]]:
+    """A connection that has told a table, and a newer one of the same router."""
+    async with ingest.connected() as old, ingest.connected() as new:
+        old.write(TABLE)
+        await ingest.until("SELECT count(*) FROM rib.route", 3)
+        yield old, new
 
 
 async def test_a_row_stays_as_it_is_and_what_a_table_lacks_is_marked(ingest: Ingest) -> None:
@@ -45,11 +68,7 @@ async def test_a_row_stays_as_it_is_and_what_a_table_lacks_is_marked(ingest: Ing
         ]
         assert (await ingest.column(PLACES))[0] == before[0]
         assert await ingest.value(LISTS) == 0
-        assert await ingest.column(STATES) == [
-            "10.0.0.0/8 active",
-            "11.0.0.0/8 active",
-            "12.0.0.0/8 withdrawn",
-        ]
+        assert await ingest.column(STATES) == TOLD
         # What is said again outside of a table is confirmed there and then.
         router.write(speaker.announce(PEER, "10.0.0.0/8", med=1))
         await ingest.until("SELECT min(session) FROM rib.route WHERE NOT is_withdrawn", 2)
@@ -72,10 +91,8 @@ async def test_so_do_those_of_other_families(ingest: Ingest) -> None:
 async def test_what_a_newer_session_left_as_it_was_is_not_undone_by_an_older_one(
     ingest: Ingest,
 ) -> None:
-    async with ingest.connected() as old, ingest.connected() as new:
-        old.write(TABLE)
-        await ingest.until("SELECT count(*) FROM rib.route", 3)
-        new.write(UP + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8", med=1))
+    async with lingering(ingest) as (old, new):
+        new.write(SAID_AGAIN)
         await ingest.until(LISTS, 1)
         old.write(speaker.withdraw(PEER, "10.0.0.0/8"))
         old.write(speaker.announce(PEER, "11.0.0.0/8", "12.0.0.0/8", med=7))
@@ -91,18 +108,12 @@ async def test_what_a_newer_session_left_as_it_was_is_not_undone_by_an_older_one
 async def test_the_peer_down_of_an_older_session_takes_nothing_along_that_a_newer_one_said(
     ingest: Ingest,
 ) -> None:
-    async with ingest.connected() as old, ingest.connected() as new:
-        old.write(TABLE)
-        await ingest.until("SELECT count(*) FROM rib.route", 3)
-        new.write(UP + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8", med=1))
+    async with lingering(ingest) as (old, new):
+        new.write(SAID_AGAIN)
         await ingest.until(LISTS, 1)
         old.write(speaker.peer_down(PEER))
         await ingest.until("SELECT valid_session FROM rib.peer_rib", 2)
-        assert await ingest.column(STATES) == [
-            "10.0.0.0/8 active",
-            "11.0.0.0/8 active",
-            "12.0.0.0/8 withdrawn",
-        ]
+        assert await ingest.column(STATES) == TOLD
         exact = "SELECT max(time) FROM rib.route_event WHERE session = 2"
         said = await ingest.value(exact)
         assert await ingest.column(
@@ -114,25 +125,17 @@ async def test_the_peer_down_of_an_older_session_takes_nothing_along_that_a_newe
 
 
 async def test_nor_does_one_that_comes_when_the_newer_one_has_said_all(ingest: Ingest) -> None:
-    async with ingest.connected() as old, ingest.connected() as new:
-        old.write(TABLE)
-        await ingest.until("SELECT count(*) FROM rib.route", 3)
-        new.write(UP + speaker.announce(PEER, "10.0.0.0/8", "11.0.0.0/8", med=1) + END)
+    async with lingering(ingest) as (old, new):
+        new.write(SAID_AGAIN + END)
         await ingest.until(COMPLETE, 2)
         old.write(speaker.peer_down(PEER))
         await ingest.until("SELECT count(*) FROM rib.peer_event WHERE event = 'down'", 1)
         await ingest.until("SELECT count(DISTINCT last_seq) FROM rib.progress", 1)  # in both stages
-        assert await ingest.column(STATES) == [
-            "10.0.0.0/8 active",
-            "11.0.0.0/8 active",
-            "12.0.0.0/8 withdrawn",
-        ]
+        assert await ingest.column(STATES) == TOLD
 
 
 async def test_of_three_sessions_the_newest_that_said_a_route_has_it(ingest: Ingest) -> None:
-    async with ingest.connected() as first, ingest.connected() as second:
-        first.write(TABLE)
-        await ingest.until("SELECT count(*) FROM rib.route", 3)
+    async with lingering(ingest) as (first, second):
         second.write(UP + speaker.announce(PEER, "10.0.0.0/8", med=1))
         second.write(speaker.announce(PEER, "11.0.0.0/8", med=2))
         await ingest.until("SELECT count(*) FROM rib.route_event", 5)

@@ -188,7 +188,7 @@ async def bring_down(
     )
     ribs = [row["rib_id"] for row in await conn.fetch(_RIBS, peer_id)]
     for table in TABLES:
-        await table.bring_down(conn, ribs, session)
+        await table.said_again.bring_down(conn, ribs, session)
     # What a newer session's complete table has is not of this one any more.
     await conn.execute(
         "UPDATE rib.peer_rib SET valid_session = $2 WHERE peer_id = $1 AND valid_session < $2 "
@@ -213,7 +213,7 @@ async def end_unsaid(conn: Conn, completed: Mapping[int, int]) -> None:
     """What complete tables lack is gone: of RIBs, by id, what these sessions did not say."""
     if completed:
         for table in TABLES:
-            await table.end_unsaid(conn, completed)
+            await table.said_again.end_unsaid(conn, completed)
 
 
 @_apply.register(StatisticsReported)

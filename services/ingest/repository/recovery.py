@@ -94,7 +94,8 @@ async def _write_routes(conn: Conn, writer_id: int, after: int, upto: int) -> No
         number = 1
         while await _stage(conn, table, after, upto, number):
             oldest = f"SELECT rib_id, min(session) FROM {table.stage} GROUP BY rib_id"
-            await table.overtake(conn, {row[0]: row[1] for row in await conn.fetch(oldest)})
+            sessions = {row[0]: row[1] for row in await conn.fetch(oldest)}
+            await table.said_again.overtake(conn, sessions)
             await table.write_staged(conn, writer_id)
             await table.unstage(conn)
             number += 1

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from services.ingest.repository.copying import copy
+from services.ingest.repository.said_again import SaidAgain
 from services.ingest.rows.current import NEW_NLRI_COLUMNS, NEW_ROUTE_COLUMNS, new_route_rows
-from services.ingest.rows.events import NLRI_COLUMNS, PREFIX_FAMILIES, ROUTE_COLUMNS
+from services.ingest.rows.events import NLRI_COLUMNS, ROUTE_COLUMNS
 from services.ingest.rows.repeats import REPEAT_COLUMNS, repeat_row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from services.ingest.database import Conn
     from services.ingest.latest import Latest, Table
@@ -147,46 +148,6 @@ churn_{name} AS (
            withdrawals = c.withdrawals + EXCLUDED.withdrawals,
            path_changes = c.path_changes + EXCLUDED.path_changes
 )"""
-# What a complete table lacks is gone. Of what it has, rows of older sessions may stay as they are.
-_RELOADED = """
-SELECT rib_id FROM rib.peer_rib
- WHERE rib_id = ANY ($1::int4[]) AND (family = ANY ($2::int4[])) = {is_of_prefixes}
-   AND valid_session < complete_session AND complete_session > 1
-"""  # the first session of a peer has none before it
-_ROOM = "SET LOCAL work_mem = '128MB'"  # for the keys of a whole table
-_END_UNSAID = """
-WITH said AS (
-    SELECT unnest(keys) AS {key}, unnest(path_ids) AS path_id
-      FROM rib.{route}_said WHERE rib_id = $1 AND session >= $2
-)
-UPDATE rib.{route} AS r SET is_withdrawn = true, session = $2 - 1
-  FROM rib.peer_rib AS b
- WHERE r.rib_id = $1 AND b.rib_id = $1 AND r.session >= b.valid_session AND r.session < $2
-   AND NOT r.is_withdrawn
-   AND NOT EXISTS (SELECT FROM said AS s WHERE s.{key} = r.{key} AND s.path_id = r.path_id)
-"""
-# What newer sessions said again is written on the rows, each with the newest that did.
-_KEEP_SAID = """
-WITH said AS MATERIALIZED (
-    SELECT DISTINCT ON (rib_id, {key}, path_id) *
-      FROM (SELECT rib_id, session, last, unnest(keys) AS {key}, unnest(path_ids) AS path_id
-              FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session >= $2) AS said
-     ORDER BY rib_id, {key}, path_id, session DESC, last DESC
-), kept AS (
-    DELETE FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session >= $2
-)
-UPDATE rib.{route} AS r
-   SET session = s.session, last_confirmed = greatest(r.last_confirmed, s.last)
-  FROM said AS s JOIN rib.peer_rib AS b USING (rib_id)
- WHERE r.{key} = s.{key} AND r.rib_id = s.rib_id AND r.path_id = s.path_id
-   AND r.session < s.session AND NOT r.is_withdrawn AND r.session >= b.valid_session
-"""
-_FORGET_SAID = "DELETE FROM rib.{route}_said WHERE rib_id = ANY ($1::int4[]) AND session <= $2"
-_OVERTAKEN = """
-SELECT DISTINCT rib_id, staged.session
-  FROM unnest($1::int4[], $2::int4[]) AS staged(rib_id, session)
-  JOIN rib.{route}_said AS said USING (rib_id) WHERE said.session > staged.session
-"""
 _JOIN_PEER = "JOIN rib.peer_rib USING (rib_id)"
 _JOIN_ORIGIN = "JOIN rib.path_attributes AS a ON a.attr_id = known_attr_id"
 
@@ -229,7 +190,6 @@ class RouteTable:
             "event": event,
             "key": key,
             "key_type": "cidr" if key == "prefix" else "int8",
-            "is_of_prefixes": "true" if key == "prefix" else "false",
             **(_DETAIL if "detail" in columns else _NO_DETAIL),
         }
         churn = (
@@ -247,10 +207,7 @@ class RouteTable:
         self._new_columns = new_columns
         self._key = columns[columns.index(key) :]
         self._repeat_columns = (*REPEAT_COLUMNS, *self._key)
-        self._reloaded, self._end_unsaid, self._keep_said, self._forget_said, self._overtaken = (
-            statement.format(**names)
-            for statement in (_RELOADED, _END_UNSAID, _KEEP_SAID, _FORGET_SAID, _OVERTAKEN)
-        )
+        self.said_again = SaidAgain(route, key)
         self._write, self._write_repeated = (
             _WRITE.format(
                 **names,
@@ -275,35 +232,10 @@ class RouteTable:
         late = 0
         for number, ribs in enumerate(table.rounds()):
             older = {one: its.session for one, its in ribs if its.session < newest[one]}
-            await self.overtake(conn, older)
+            await self.said_again.overtake(conn, older)
             if known := await self._insert_new(conn, ribs, loading - older.keys()):
                 late += await self._write_round(conn, writer_id, known, number)
         return late
-
-    async def end_unsaid(self, conn: Conn, sessions: Mapping[int, int]) -> None:
-        """Ends what the complete tables of these sessions, by RIB, lack.
-
-        It is given the session before, which is the last that it counted in.
-        """
-        reloaded = await conn.fetch(self._reloaded, list(sessions), list(PREFIX_FAMILIES))
-        if reloaded:
-            await conn.execute(_ROOM)
-        for (rib_id,) in reloaded:
-            await conn.execute(self._end_unsaid, rib_id, sessions[rib_id])
-            await conn.execute(self._forget_said, [rib_id], sessions[rib_id])
-
-    async def bring_down(self, conn: Conn, ribs: Collection[int], session: int) -> None:
-        """Sees to it that a session's end takes nothing along that a newer one has said again."""
-        await conn.execute(self._keep_said, ribs, session + 1)
-        await conn.execute(self._forget_said, ribs, session)
-
-    async def overtake(self, conn: Conn, sessions: Mapping[int, int]) -> None:
-        """Makes rows say themselves what sessions newer than these, by RIB, said again."""
-        if not sessions:
-            return
-        overtaken = await conn.fetch(self._overtaken, list(sessions), list(sessions.values()))
-        for rib_id, session in overtaken:
-            await conn.execute(self._keep_said, [rib_id], session + 1)
 
     async def write_staged(self, conn: Conn, writer_id: int, *, has_repeated: bool = False) -> int:
         """Brings what is staged into the table; says how many routes are of the newest session."""

@@ -90,9 +90,12 @@ async def test_a_look_that_is_broken_off_waits_until_all_of_its_readers_are_gone
 ) -> None:
     begun: list[str] = []
     gone: list[str] = []
+    have_all_begun = asyncio.Event()
 
     async def reader(kind: str, _path: Path) -> None:
         begun.append(kind)
+        if len(begun) == len(named):
+            have_all_begun.set()
         turns = 5 * len(begun)  # one takes longer to go than another
         try:
             await asyncio.Event().wait()
@@ -104,8 +107,7 @@ async def test_a_look_that_is_broken_off_waits_until_all_of_its_readers_are_gone
     monkeypatch.setattr(watched, "read_apart", reader)
     look = asyncio.create_task(Enrichment(settings(**named)).refresh())
     async with asyncio.timeout(DEADLINE):
-        while len(begun) < len(named):
-            await asyncio.sleep(0.001)
+        await have_all_begun.wait()
     look.cancel()
     await asyncio.wait([look])
     assert len(gone) == len(named)

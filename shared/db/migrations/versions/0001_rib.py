@@ -239,7 +239,7 @@ CREATE TABLE rib.route (
     attr_id        int8,                            -- the last announced set, kept when withdrawn
     first_seen     timestamptz NOT NULL,
     last_changed   timestamptz NOT NULL,
-    last_confirmed timestamptz NOT NULL,            -- last announced, or complete_at of its RIB
+    last_confirmed timestamptz NOT NULL,            -- last announced, lists apart (route_said)
     rib_id         int4 NOT NULL,
     path_id        int4 NOT NULL,                   -- the 32 bits of it; 0 in a RIB without
     session        int4 NOT NULL,                   -- in which it came, changed or last was said
