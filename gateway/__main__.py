@@ -10,6 +10,7 @@ from gateway.upstreams import TABLE
 from shared import log
 from shared.cli.run import as_program
 from shared.settings import load
+from shared.turns import take_short_turns
 from shared.web.serve import serve
 
 
@@ -18,6 +19,7 @@ def main() -> None:
     """Exit code 0 after SIGINT or SIGTERM."""
     settings = load(GatewaySettings)
     log.configure("gateway", settings)
+    take_short_turns()
     structlog.get_logger(__name__).info(
         "gateway starts",
         url=f"http://{settings.gateway_http_host}:{settings.gateway_http_port}",

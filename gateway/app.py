@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from gateway.connections import Connections
 from gateway.endpoints import STATIC, endpoints
 from gateway.guard import Guard
 from gateway.proxy import Proxy
 from gateway.readiness import checks
 from gateway.security import SecurityHeaders
 from gateway.specs import SpecBook
-from gateway.upstreams import TABLE, Table, all_opened, upstreams
+from gateway.upstreams import TABLE, Connect, Table, all_opened, upstreams
 from shared.web.app import create_service
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from gateway.settings import GatewaySettings
 
 
-def create_app(settings: GatewaySettings, *, table: Table = TABLE) -> FastAPI:
+def create_app(
+    settings: GatewaySettings, *, table: Table = TABLE, connect: Connect = Connections
+) -> FastAPI:
     """An inert app that forwards what `table` names once its lifespan runs."""
-    services = upstreams(table, settings)
+    services = upstreams(table, settings, connect)
     specs = SpecBook(services, max_age=settings.gateway_openapi_seconds)
 
     @contextlib.asynccontextmanager

@@ -227,7 +227,7 @@ class _Exchange:
         target = scope["raw_path"] + (b"?" + query if query else b"")
         return httpx.Request(
             "GET" if self._head_alone else scope["method"],
-            self._upstream.url,
+            self._upstream.parsed_url,
             headers=request_headers(scope, self._upstream.authority),
             stream=self._body if self._has_body else httpx.ByteStream(b""),
             extensions={"target": target},

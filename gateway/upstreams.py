@@ -7,11 +7,14 @@ here and its `GATEWAY_<SERVICE>_URL` in the settings.
 from __future__ import annotations
 
 import contextlib
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import httpx
 
+from gateway.connections import Connections
 from shared import http
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ _HEARTBEATS_MISSED = 60.0
 
 _TABLES = frozenset({"application/x-ndjson", "text/csv"})
 _NEXT_ROW = 600.0
+"""Seconds."""
+
+_FREE_CONNECTION = 1.0
 """Seconds."""
 
 _PROBE_SECONDS = 2.0
@@ -89,6 +95,10 @@ def find(table: Table, raw_path: bytes) -> Forward | None:
     )
 
 
+Connect = Callable[[httpx.URL, int, ssl.SSLContext], httpx.AsyncBaseTransport]
+"""Makes a pool of so many connections to a service."""
+
+
 class Upstream:
     """One service: where it is, and its own bounded pool of connections.
 
@@ -97,16 +107,20 @@ class Upstream:
     third, so that a full pool does not look like a dead service.
     """
 
-    def __init__(self, name: str, settings: GatewaySettings) -> None:
+    def __init__(self, name: str, settings: GatewaySettings, connect: Connect) -> None:
+        self._connect = connect
         self.name = name
         self.url = settings.service_url(name)
+        self.parsed_url = httpx.URL(self.url)
+        self.authority = self.parsed_url.netloc
+        """What stands in `Host`."""
         self.variable = f"GATEWAY_{name.upper()}_URL"
         self.connect_seconds = settings.gateway_connect_seconds
         self.answer_seconds = settings.gateway_answer_seconds
         self._max_connections = settings.gateway_max_connections
         self._max_streams = settings.gateway_max_streams
-        self._client: httpx.AsyncClient | None = None
-        self._streams: httpx.AsyncClient | None = None
+        self._answers: httpx.AsyncBaseTransport | None = None
+        self._streams: httpx.AsyncBaseTransport | None = None
         self._probes: httpx.AsyncClient | None = None
 
     @property
@@ -114,25 +128,12 @@ class Upstream:
         """Whether the settings name an address for it."""
         return bool(self.url)
 
-    @property
-    def authority(self) -> bytes:
-        """What stands in `Host`."""
-        return httpx.URL(self.url).netloc
-
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Its clients exist within this context."""
         async with (
-            http.client(
-                connect_timeout=self.connect_seconds,
-                read_timeout=self.answer_seconds,
-                max_connections=self._max_connections,
-            ) as self._client,
-            http.client(
-                connect_timeout=self.connect_seconds,
-                read_timeout=self.answer_seconds,
-                max_connections=self._max_streams,
-            ) as self._streams,
+            self._pool(self._max_connections) as self._answers,
+            self._pool(self._max_streams) as self._streams,
             http.client(
                 connect_timeout=_PROBE_SECONDS,
                 read_timeout=_PROBE_SECONDS,
@@ -149,14 +150,23 @@ class Upstream:
         GATEWAY_ANSWER_SECONDS. A stream has its heartbeats, and a table may have nothing to say
         for as long as the service looks for its next row.
         """
-        client = self._streams if kind == "stream" else self._client
-        assert client is not None  # noqa: S101 - the lifespan opens it before any request
-        answer = await client.send(request, stream=True)
+        pool = self._streams if kind == "stream" else self._answers
+        assert pool is not None  # noqa: S101 - the lifespan opens it before any request
+        timeout = request.extensions["timeout"] = {
+            "connect": self.connect_seconds,
+            "read": self.answer_seconds,
+            "write": self.answer_seconds,
+            "pool": _FREE_CONNECTION,
+        }
+        answer = await pool.handle_async_request(request)
         if kind == "stream":
-            request.extensions["timeout"]["read"] = _HEARTBEATS_MISSED
+            timeout["read"] = _HEARTBEATS_MISSED
         elif answer.headers.get("content-type", "").partition(";")[0] in _TABLES:
-            request.extensions["timeout"]["read"] = _NEXT_ROW
+            timeout["read"] = _NEXT_ROW
         return answer
+
+    def _pool(self, most: int) -> httpx.AsyncBaseTransport:
+        return self._connect(self.parsed_url, most, http.authorities())
 
     async def probe(self, path: str) -> httpx.Response:
         """A small answer, read whole, within seconds; raises httpx.HTTPError."""
@@ -164,9 +174,12 @@ class Upstream:
         return await self._probes.get(path)
 
 
-def upstreams(table: Table, settings: GatewaySettings) -> Mapping[str, Upstream]:
+def upstreams(
+    table: Table, settings: GatewaySettings, connect: Connect = Connections
+) -> Mapping[str, Upstream]:
     """Every service that the table names, by name, not opened yet."""
-    return {name: Upstream(name, settings) for name in sorted({entry.service for entry in table})}
+    names = sorted({entry.service for entry in table})
+    return {name: Upstream(name, settings, connect) for name in names}
 
 
 @contextlib.asynccontextmanager

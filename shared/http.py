@@ -44,12 +44,12 @@ def client(
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         trust_env=False,
-        verify=_authorities(),
+        verify=authorities(),
         transport=transport,
     )
 
 
 @functools.cache
-def _authorities() -> ssl.SSLContext:
+def authorities() -> ssl.SSLContext:
     """The certificate authorities, read once for all clients: that takes tens of milliseconds."""
     return httpx.create_ssl_context(trust_env=False)

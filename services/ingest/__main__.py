@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.ingest.app import create_app, end_process
@@ -15,6 +12,7 @@ from services.ingest.workers import SharedPort, Workers
 from shared import log
 from shared.cli.run import as_program
 from shared.settings import load
+from shared.turns import let_others_go_first
 from shared.web.serve import listen, serve
 
 if TYPE_CHECKING:
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 _BMP_PORT = "INGEST_BMP_PORT"
 # Its requests are short, and routers wait for the end of the stop.
 _FINISH_SECONDS = 2
-_SESSION_NICE = Path("/proc/self/autogroup")
-_TRIES = 10
 
 
 @as_program
@@ -34,7 +30,7 @@ def main() -> None:
     """Runs until SIGINT or SIGTERM."""
     settings = load(IngestSettings)
     log.configure("ingest", settings, report=PEER_EVENTS)
-    _let_others_go_first(settings.ingest_nice)
+    let_others_go_first(settings.ingest_nice)
     make, abort = _alone(settings) if settings.ingest_workers == 1 else _with_workers(settings)
     serve(
         create_app(make),
@@ -44,27 +40,6 @@ def main() -> None:
         finish_seconds=_FINISH_SECONDS,
         abort=abort,
     )
-
-
-def _let_others_go_first(nice: int) -> None:
-    """For this process and its workers, which inherit it.
-
-    Where Linux groups processes by session (sched(7), autogroup) a process's own niceness counts
-    in its group alone, and the group's counts among the others. The group is ours to set where we
-    are the first of it.
-    """
-    ours = os.nice(nice)
-    if not nice or os.getsid(0) != os.getpid():
-        return
-    for _ in range(_TRIES):
-        try:
-            _SESSION_NICE.write_text(f"{ours}\n")
-        except BlockingIOError:  # users together may change one in a tenth of a second
-            time.sleep(0.1)
-        except OSError:  # another kernel, or one that has no such groups
-            return
-        else:
-            return
 
 
 def _alone(settings: IngestSettings) -> tuple[Callable[[], Ingest], Callable[[], None]]:

@@ -7,6 +7,7 @@ from services.routes.settings import RoutesSettings
 from shared import log
 from shared.cli.run import as_program
 from shared.settings import load
+from shared.turns import take_short_turns
 from shared.web.serve import serve
 
 
@@ -15,6 +16,7 @@ def main() -> None:
     """Runs until SIGINT or SIGTERM."""
     settings = load(RoutesSettings)
     log.configure("routes", settings)
+    take_short_turns()
     app = create_app(settings)
     serve(
         app,

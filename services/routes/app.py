@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from fastapi import FastAPI
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from services.routes.settings import RoutesSettings
+    from shared.db.engine import Reads
 
 
 def create_app(settings: RoutesSettings) -> FastAPI:
     """Answers questions about routes from schema `rib`, which it only reads."""
 
+    def reading(reads: Reads) -> AsyncEngine:
+        return create_engine(
+            settings.database_url,
+            application="bgpilot routes",
+            pool_size=settings.routes_pool_size,
+            statement_seconds=settings.routes_statement_seconds,
+            reads=reads,
+        )
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine, lookups = (
-            create_engine(
-                settings.database_url,
-                application="bgpilot routes",
-                pool_size=settings.routes_pool_size,
-                statement_seconds=settings.routes_statement_seconds,
-                # One answer is several statements, and all of them must see the same moment.
-                read_only_snapshots=True,
-                lookups=are_lookups,
-            )
-            for are_lookups in (False, True)
-        )
+        engine, lookups = reading("questions"), reading("lookups")
         app.state.engine, app.state.lookups = engine, lookups
         async with (
             counting(settings.database_url) as app.state.counter,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
@@ -13,21 +13,28 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import SecretStr
     from sqlalchemy.engine import URL
 
 CONNECT_SECONDS = 5.0
 
-_PLANNED_AS_USUAL = {"plan_cache_mode": "auto"}
-# What is asked for decides how it is found, and no plan fits all prefixes and ASes.
-_PLANNED_ANEW = {"plan_cache_mode": "force_custom_plan"}
-# A lookup has one way, by indexes from its key, and to plan it takes longer than to go it. The plan
-# is kept for minutes: what was empty when it was made may be full by then.
-_PLANNED_ONCE = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
+Reads = Literal["questions", "lookups"]
+"""What an engine is for that never writes: anything, or routes by their key."""
+
+_PLANNED: Mapping[Reads | None, Mapping[str, str]] = {
+    None: {"plan_cache_mode": "auto"},
+    # What is asked for decides how it is found, and no plan fits all prefixes and ASes.
+    "questions": {"plan_cache_mode": "force_custom_plan"},
+    # A lookup has one way, by indexes from its key, and to plan it takes longer than to go it. The
+    # plan is kept for minutes: what was empty when it was made may be full by then.
+    "lookups": {
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+    },
 }
 
 
@@ -66,20 +73,17 @@ def create_engine(
     pool_size: int = 5,
     statement_seconds: float = 30.0,
     idle_seconds: float = 0.0,
-    read_only_snapshots: bool = False,
-    lookups: bool = False,
+    reads: Reads | None = None,
 ) -> AsyncEngine:
     """An engine with bounded pool, connect and statement times. It connects on first use.
 
     A transaction in which nothing happens for `idle_seconds` is ended by the database, so that a
     process that froze, or whose machine is gone, holds its locks no longer; 0: it is not.
 
-    With `read_only_snapshots` a transaction cannot write, and all its statements see the database
-    as it was at the first, and is planned for what it asks; those of `lookups` are planned once.
+    With `reads` a transaction cannot write, and all its statements see the database as it was at
+    the first, as an answer of several statements must; each of `questions` is planned for what it
+    asks, those of `lookups` are planned once.
     """
-    planned = _PLANNED_ANEW if read_only_snapshots else _PLANNED_AS_USUAL
-    if lookups:
-        planned = _PLANNED_ONCE
     connect: dict[str, Any] = {
         "timeout": CONNECT_SECONDS,
         "command_timeout": statement_seconds + 5.0,
@@ -88,8 +92,8 @@ def create_engine(
             "statement_timeout": str(int(statement_seconds * 1000)),
             "idle_in_transaction_session_timeout": str(math.ceil(idle_seconds * 1000)),
             "jit": "off",
-            "default_transaction_read_only": "on" if read_only_snapshots else "off",
-            **planned,
+            "default_transaction_read_only": "on" if reads else "off",
+            **_PLANNED[reads],
         },
     }
     engine = create_async_engine(
@@ -98,7 +102,7 @@ def create_engine(
         max_overflow=0,
         pool_timeout=5.0,
         connect_args=connect,
-        isolation_level="REPEATABLE READ" if read_only_snapshots else "READ COMMITTED",
+        isolation_level="REPEATABLE READ" if reads else "READ COMMITTED",
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine

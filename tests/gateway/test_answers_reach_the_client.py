@@ -206,18 +206,18 @@ async def test_a_request_is_cancelled_when_a_client_goes_that_had_stopped_readin
 
 
 async def test_a_request_is_cancelled_when_its_client_goes_within_its_body() -> None:
-    gone = asyncio.Event()
+    begun, gone = asyncio.Event(), asyncio.Event()
 
     async def service(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "http.disconnect":
-            pass
+            begun.set()
         gone.set()
 
-    async with gateway_before(service) as port:
+    async with gateway_before(service) as port, asyncio.timeout(10):
         async with connection(port) as conn:
             await conn.write(request(PATH, headers=[("Content-Length", "10")]) + b"half!")
-        async with asyncio.timeout(10):
-            await gone.wait()
+            await begun.wait()
+        await gone.wait()
 
 
 @pytest.mark.parametrize(

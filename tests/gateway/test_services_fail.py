@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import respx
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
+from typing_extensions import override
 
 from gateway.upstreams import READING, Forward
 from tests.gateway.harness.client import Answer, ask, connection, request
@@ -18,7 +18,7 @@ from tests.gateway.harness.services import Recorder, Slow
 from tests.gateway.harness.serving import gateway, gateway_before, refusing, silent, speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
 
 PATH = "/api/v1/routes"
 WRITABLE = (Forward(PATH, "routes", READING | {"POST"}),)
@@ -92,11 +92,27 @@ async def test_clients_that_leave_give_their_connections_back() -> None:
         assert (await ask(port, PATH)).status == 200
 
 
-@contextlib.contextmanager
-def network(*outcomes: Exception | httpx.Response) -> Iterator[respx.Route]:
-    """A routes service that meets these outcomes, one after the other."""
-    with respx.mock() as mock:
-        yield mock.route(host="routes.test").mock(side_effect=list(outcomes))
+class Network(httpx.AsyncBaseTransport):
+    """Before a routes service that meets these outcomes, one after the other."""
+
+    def __init__(self, *outcomes: Exception | int) -> None:
+        self._outcomes = list(outcomes)
+        self.calls = 0
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.calls += 1
+        match self._outcomes.pop(0):
+            case int(status):
+                return httpx.Response(status, stream=httpx.ByteStream(b""))
+            case error:
+                raise error
+
+    def gateway(self, **changes: Any) -> AbstractAsyncContextManager[int]:
+        """The port of a gateway in this network."""
+        return gateway(
+            connect=lambda *_: self, **{"gateway_routes_url": "http://routes.test"} | changes
+        )
 
 
 REFUSED = httpx.ConnectError("refused")
@@ -105,44 +121,43 @@ REFUSED = httpx.ConnectError("refused")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("failures", [1, 2])
 async def test_a_read_is_repeated_until_its_connection_stands(method: str, failures: int) -> None:
-    with network(*[REFUSED] * failures, httpx.Response(200)) as calls, capture_logs() as logs:
-        async with gateway(gateway_routes_url="http://routes.test") as port:
+    network = Network(*[REFUSED] * failures, 200)
+    with capture_logs() as logs:
+        async with network.gateway() as port:
             assert (await ask(port, PATH, method)).status == 200
-    assert calls.call_count == failures + 1
+    assert network.calls == failures + 1
     (line,) = [each for each in logs if each["event"] == "request"]
     assert line["retries"] == failures
 
 
 async def test_a_read_is_repeated_no_more_than_twice() -> None:
-    with network(REFUSED, REFUSED, REFUSED, httpx.Response(200)) as calls:
-        async with gateway(gateway_routes_url="http://routes.test") as port:
-            assert (await ask(port, PATH)).status == 502
-    assert calls.call_count == 3
+    network = Network(REFUSED, REFUSED, REFUSED, 200)
+    async with network.gateway() as port:
+        assert (await ask(port, PATH)).status == 502
+    assert network.calls == 3
 
 
 async def test_a_connection_that_never_stands_is_504() -> None:
-    with network(*[httpx.ConnectTimeout("slow")] * 3):
-        async with gateway(gateway_routes_url="http://routes.test") as port:
-            answer = await ask(port, PATH)
+    network = Network(*[httpx.ConnectTimeout("slow")] * 3)
+    async with network.gateway() as port:
+        answer = await ask(port, PATH)
     check_problem(answer, 504, "upstream-timeout", "within 2 s")
 
 
 @pytest.mark.parametrize(("method", "body"), [("POST", b"{}"), ("POST", b""), ("GET", b"{}")])
 async def test_what_is_no_plain_read_is_never_repeated(method: str, body: bytes) -> None:
-    url, token = "http://routes.test", "secret-token"
-    with network(REFUSED, httpx.Response(200)) as calls:
-        async with gateway(
-            table=WRITABLE, gateway_routes_url=url, gateway_operator_token=token
-        ) as port:
-            assert (await ask(port, PATH, method, TOKEN, body)).status == 502
-    assert calls.call_count == 1
+    token = "secret-token"
+    network = Network(REFUSED, 200)
+    async with network.gateway(table=WRITABLE, gateway_operator_token=token) as port:
+        assert (await ask(port, PATH, method, TOKEN, body)).status == 502
+    assert network.calls == 1
 
 
 async def test_a_read_that_the_service_is_busy_with_is_not_repeated() -> None:
-    with network(httpx.ReadTimeout("slow"), httpx.Response(200)) as calls:
-        async with gateway(gateway_routes_url="http://routes.test") as port:
-            assert (await ask(port, PATH)).status == 504
-    assert calls.call_count == 1
+    network = Network(httpx.ReadTimeout("slow"), 200)
+    async with network.gateway() as port:
+        assert (await ask(port, PATH)).status == 504
+    assert network.calls == 1
 
 
 LOST = [httpx.ReadError("reset"), httpx.RemoteProtocolError("Server disconnected")]
@@ -150,19 +165,19 @@ LOST = [httpx.ReadError("reset"), httpx.RemoteProtocolError("Server disconnected
 
 @pytest.mark.parametrize("error", LOST)
 async def test_a_read_on_a_connection_that_is_lost_is_repeated_once(error: Exception) -> None:
-    with network(error, httpx.Response(200)) as calls:
-        async with gateway(gateway_routes_url="http://routes.test") as port:
-            assert (await ask(port, PATH)).status == 200
-    assert calls.call_count == 2
+    network = Network(error, 200)
+    async with network.gateway() as port:
+        assert (await ask(port, PATH)).status == 200
+    assert network.calls == 2
 
 
 @pytest.mark.parametrize("error", LOST)
 async def test_a_read_that_may_bring_a_service_down_is_not_repeated_again(error: Exception) -> None:
-    with network(error, error, httpx.Response(200)) as calls:
-        async with gateway(gateway_routes_url="http://routes.test") as port:
-            answer = await ask(port, PATH)
+    network = Network(error, error, 200)
+    async with network.gateway() as port:
+        answer = await ask(port, PATH)
     check_problem(answer, 502, "upstream-broken")
-    assert calls.call_count == 2
+    assert network.calls == 2
 
 
 async def test_a_service_that_closes_its_idle_connections_as_they_are_used_is_asked_again() -> None:

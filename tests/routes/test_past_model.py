@@ -52,9 +52,7 @@ async def look(migrated_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
 
 @pytest.fixture
 async def engine(migrated_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(
-        SecretStr(migrated_url), application="bgpilot routes", read_only_snapshots=True
-    )
+    engine = create_engine(SecretStr(migrated_url), application="bgpilot routes", reads="questions")
     yield engine
     await engine.dispose()
 

@@ -166,7 +166,7 @@ async def counting(url: SecretStr) -> AsyncIterator[RouteCounter]:
         pool_size=1,
         statement_seconds=PIECE_SECONDS,
         idle_seconds=PIECE_SECONDS,
-        read_only_snapshots=True,
+        reads="questions",
     )
     counter = RouteCounter(engine)
     task = asyncio.create_task(counter.run())

@@ -11,6 +11,7 @@ import uvicorn
 from typing_extensions import override
 
 from gateway.app import create_app
+from gateway.connections import Connections
 from gateway.settings import GatewaySettings
 from gateway.upstreams import TABLE
 from shared.web.serve import configuration, end_stalled, listen
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from gateway.upstreams import Table
+    from gateway.upstreams import Connect, Table
 
 Protocol = Literal["auto", "h11", "httptools"]
 
@@ -93,10 +94,15 @@ def settings(**changes: object) -> GatewaySettings:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    *, table: Table = TABLE, protocol: Protocol = "auto", **changes: object
+    *,
+    table: Table = TABLE,
+    protocol: Protocol = "auto",
+    connect: Connect = Connections,
+    **changes: object,
 ) -> AsyncIterator[int]:
     """The port of a gateway with these settings."""
-    async with serving(create_app(settings(**changes), table=table), protocol=protocol) as port:
+    app = create_app(settings(**changes), table=table, connect=connect)
+    async with serving(app, protocol=protocol) as port:
         yield port
 
 

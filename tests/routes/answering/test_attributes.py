@@ -45,7 +45,7 @@ async def test_no_more_texts_are_kept_than_the_bound_and_each_is_right(
         rendered += 1
         return json_text(body)
 
-    engine = create_engine(SecretStr(migrated_url), application="test", read_only_snapshots=True)
+    engine = create_engine(SecretStr(migrated_url), application="test", reads="questions")
     async with engine.connect() as conn:
         whole = await AttributeTexts(json_text, 1000).of(conn, ids)
         assert len(whole) == len(ids) > 40

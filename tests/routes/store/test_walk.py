@@ -38,7 +38,7 @@ QUESTIONS = {
 async def conn(ingest: Ingest, migrated_url: str) -> AsyncIterator[AsyncConnection]:
     many = Many(seed=3, count=200)
     await ingest.say(*many.messages())
-    engine = create_engine(SecretStr(migrated_url), application="test", read_only_snapshots=True)
+    engine = create_engine(SecretStr(migrated_url), application="test", reads="questions")
     async with engine.connect() as conn:
         yield conn
     await engine.dispose()

@@ -1,0 +1,186 @@
+"""The connections to a service: what is kept for the next request, and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from gateway.connections import Connections
+from shared import http
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    Says = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Service:
+    """Counts its connections; on each it does what it is told, request by request.
+
+    At None it closes the connection instead.
+    """
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self._answers = list(answers)
+        self.connections = 0
+        self.requests = 0
+        self._open = 0
+        self.said: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._open += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                self.requests += 1
+                answer = self._answers.pop(0) if self._answers else OK
+                if answer is None:
+                    break
+                writer.write(answer)
+                self.said.append(writer)
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        self._open -= 1
+
+    @contextlib.asynccontextmanager
+    async def reached(self, most: int = 5) -> AsyncIterator[Connections]:
+        server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        url = httpx.URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with server, asyncio.timeout(10):
+            async with Connections(url, most, http.authorities()) as connections:
+                yield connections
+            while self._open:
+                await asyncio.sleep(0.001)
+
+
+def request(seconds: float = 5.0, method: str = "GET") -> httpx.Request:
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+    return httpx.Request(method, "http://s/", extensions={"target": b"/x", "timeout": timeouts})
+
+
+async def asked(connections: Connections, seconds: float = 5.0) -> bytes:
+    answer = await connections.handle_async_request(request(seconds))
+    try:
+        return b"".join([chunk async for chunk in answer.aiter_raw()])
+    finally:
+        await answer.aclose()
+
+
+async def test_a_connection_is_kept_for_the_next_request() -> None:
+    service = Service()
+    async with service.reached() as connections:
+        assert [await asked(connections) for _ in range(3)] == [b"ok"] * 3
+    assert service.connections == 1
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        OK + OK,
+    ],
+)
+async def test_what_is_not_as_it_should_be_is_not_kept(last: bytes) -> None:
+    service = Service(last)
+    async with service.reached() as connections:
+        assert await asked(connections) == b"ok"
+        assert await asked(connections) == b"ok"
+    assert service.connections == 2
+
+
+async def test_an_answer_with_more_behind_it_that_is_none_is_no_answer() -> None:
+    service = Service(OK + b"more than was announced")
+    async with service.reached() as connections:
+        with pytest.raises(httpx.RemoteProtocolError, match="more than was announced"):
+            await asked(connections)
+        assert await asked(connections) == b"ok"
+    assert service.connections == 2
+
+
+@pytest.mark.parametrize("word", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", OK, b""])
+async def test_a_word_that_nobody_asked_for_is_no_answer_to_the_next_request(word: bytes) -> None:
+    service = Service()
+    async with service.reached() as connections:
+        assert await asked(connections) == b"ok"
+        (writer,) = service.said
+        writer.write(word)
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.05)
+        assert await asked(connections) == b"ok"
+    assert service.connections == 2
+
+
+async def test_an_answer_that_is_left_before_its_end_closes_its_connection() -> None:
+    service = Service(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok")
+    async with service.reached() as connections:
+        answer = await connections.handle_async_request(request())
+        await answer.aclose()
+        await answer.aclose()
+        assert await asked(connections) == b"ok"
+    assert service.connections == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_nothing_is_asked_again_by_itself(method: str) -> None:
+    service = Service(OK, None)
+    async with service.reached() as connections:
+        assert await asked(connections) == b"ok"
+        with pytest.raises(httpx.RemoteProtocolError):
+            await connections.handle_async_request(request(method=method))
+    assert service.requests == 2
+
+
+async def test_who_finds_no_connection_free_waits_and_is_told_at_last() -> None:
+    service = Service()
+    async with service.reached(most=1) as connections:
+        held = await connections.handle_async_request(request())
+        with pytest.raises(httpx.PoolTimeout):
+            await asked(connections, seconds=0.05)
+        waits = asyncio.create_task(asked(connections))
+        await asyncio.sleep(0)
+        await held.aclose()
+        assert await waits == b"ok"
+
+
+async def test_who_gives_up_leaves_room_for_others() -> None:
+    service = Service(b"")
+    async with service.reached(most=1) as connections:
+        waits = asyncio.create_task(asked(connections))
+        while not service.said:
+            await asyncio.sleep(0.001)
+        waits.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waits
+        assert await asked(connections) == b"ok"
+
+
+async def test_an_answer_that_is_read_slowly_is_sent_slowly() -> None:
+    size = 50_000_000
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+    service = Service(head + bytes(size))
+    async with service.reached() as connections:
+        answer = await connections.handle_async_request(request())
+        await asyncio.sleep(0.2)
+        (writer,) = service.said
+        assert writer.transport.get_write_buffer_size() > size // 2
+        assert sum([len(chunk) async for chunk in answer.aiter_raw()]) == size
+        await answer.aclose()
+        assert await asked(connections) == b"ok"
+    assert service.connections == 1
+
+
+async def test_information_on_the_way_is_not_the_answer() -> None:
+    service = Service(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
+    async with service.reached() as connections:
+        assert await asked(connections) == b"ok"
