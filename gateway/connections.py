@@ -1,7 +1,6 @@
 """Connections to one service, kept for the next request: aiohttp's, as a transport of httpx.
 
-With httpx's own the gateway was busy with it for half of its time: it polls all connections that it
-keeps twice for each request, and takes six locks (docs/decisions/0011-connections-to-services.md).
+httpx's own took 40 % of the gateway's time (docs/decisions/0011-connections-to-services.md).
 """
 
 from __future__ import annotations

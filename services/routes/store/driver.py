@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
+# Whole tables are sorted and hashed, and only as many at once as ROUTES_HEAVY_QUERIES.
+_OF_TABLES = "SET LOCAL idle_in_transaction_session_timeout = '2min'; SET LOCAL work_mem = '64MB'"
 _NAME = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
@@ -39,7 +41,7 @@ async def chunks(
     driver = await _driver(conn)
     statement, names = _positional(sql)
     async with driver.transaction(isolation="repeatable_read", readonly=True):
-        await driver.execute("SET LOCAL idle_in_transaction_session_timeout = '2min'")
+        await driver.execute(_OF_TABLES)
         cursor = await driver.cursor(statement, *[values[name] for name in names])
         while chunk := await cursor.fetch(first):
             yield cast("list[Row]", chunk)
