@@ -19,7 +19,7 @@ from services.routes.store.current import statement, tables
 from services.routes.store.driver import fetch
 from services.routes.store.lookup import look_up
 from services.routes.store.past import ribs_at
-from services.routes.store.ribs import chosen, known_ribs
+from services.routes.store.ribs import chosen, known_ribs, with_routes
 from services.routes.store.walk import Walk
 from shared.contracts.envelope import rfc3339
 from shared.web.problem import parameter_error
@@ -91,6 +91,7 @@ class RouteAnswers:
         self.conn = conn
         self.asked = question.asked
         self.moment = question.moment
+        self._read = with_routes(ribs, self.asked.state) if self.moment is None else ribs
         self._question = question
         self._state = state
         self._begun = begun
@@ -136,8 +137,8 @@ class RouteAnswers:
         if self.asked.rpki:
             raise parameter_error("count", "routes by RPKI state are counted in /routes/summary")
         total = 0
-        for table in tables(self.asked, self.ribs):
-            made = statement(table, self.asked, self.ribs, self.moment)
+        for table in tables(self.asked, self._read):
+            made = statement(table, self.asked, self._read, self.moment)
             (row,) = await fetch(self.conn, made.sql("count(*) AS routes"), made.values)
             total += row["routes"]
         return total
@@ -176,7 +177,7 @@ class RouteAnswers:
         ]
 
     def _walk(self) -> Walk:
-        return Walk(self.conn, self.asked, self.ribs, self.moment, begun=self._begun)
+        return Walk(self.conn, self.asked, self._read, self.moment, begun=self._begun)
 
     async def _collect(
         self, limit: int, after: RouteKey | None

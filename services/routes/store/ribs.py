@@ -81,6 +81,16 @@ def chosen(ribs: Mapping[int, Rib], asked: RouteFilter) -> dict[int, Rib]:
     return {rib_id: rib for rib_id, rib in ribs.items() if _is_asked(rib, asked)}
 
 
+def with_routes(ribs: Mapping[int, Rib], state: StateFilter) -> Mapping[int, Rib]:
+    """Those that may have routes in this state now. Of a peer that is down there are none.
+
+    Its rows are still there, and to find none among a million takes as long as to read all.
+    """
+    if state in {"all", "withdrawn"}:
+        return ribs
+    return {rib_id: rib for rib_id, rib in ribs.items() if rib["session"] >= rib["valid_session"]}
+
+
 def asks_for_ribs(asked: RouteFilter) -> bool:
     """Whether only routes of some RIBs are wanted."""
     return bool(
