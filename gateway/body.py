@@ -32,26 +32,20 @@ class RequestBody(httpx.AsyncByteStream):
         self._receive = receive
         self._max_bytes = max_bytes
         self._max_silence = max_silence
-        self._is_wanted = True
-        self._is_read = False
         self._finished = asyncio.Event()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
-        more = self._is_read = True
-        try:
-            while more:
-                message = await self._next()
-                chunk = message.get("body", b"")
-                more = message.get("more_body", False)
-                size += len(chunk)
-                if size > self._max_bytes:
-                    raise too_large(self._max_bytes)
-                if chunk:
-                    yield chunk
-        finally:
-            self._is_read = False
-            self._finish_if_over()
+        more = True
+        while more:
+            message = await self._next()
+            chunk = message.get("body", b"")
+            more = message.get("more_body", False)
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise too_large(self._max_bytes)
+            if chunk:
+                yield chunk
 
     async def _next(self) -> Message:
         try:
@@ -65,14 +59,8 @@ class RequestBody(httpx.AsyncByteStream):
         return message
 
     def finish(self) -> None:
-        """No more of the body is wanted, unless it is still being read."""
-        self._is_wanted = False
-        self._finish_if_over()
-
-    def _finish_if_over(self) -> None:
-        # A service that answers early may read on, and then the client is watched by reading.
-        if not (self._is_wanted or self._is_read):
-            self._finished.set()
+        """No more of the body is wanted."""
+        self._finished.set()
 
     async def client_gone(self) -> None:
         """Returns when the client has gone, or when it has its whole answer."""

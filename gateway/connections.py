@@ -1,150 +1,151 @@
-"""Connections to one service, kept for the next request: aiohttp's, as a transport of httpx.
+"""Connections to one service (RFC 9112), kept for the next request, as a transport of httpx.
 
-httpx's own took 40 % of the gateway's time (docs/decisions/0011-connections-to-services.md).
+httpx's own took 40 % of the gateway's time (docs/decisions/0011-connections-to-services.md). What
+is said on a connection is left to h11 here as there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING
 
-import aiohttp
+import h11
 import httpx
-from yarl import URL
+
+from gateway.wire import Wire, translated
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
 _KEPT_SECONDS = 30.0
 """Below the services' keep-alive of 75 s, so that we close an idle connection first."""
 
-_MAX_LINE_BYTES = 100 * 1024
-# What aiohttp would add by itself; a client's own go on as they are.
-_NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-
-# The first that fits.
-_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
-    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
-    (aiohttp.ClientConnectorError, httpx.ConnectError),
-    (TimeoutError, httpx.ReadTimeout),
-    (aiohttp.ClientOSError, httpx.ReadError),
-    (aiohttp.InvalidURL, httpx.LocalProtocolError),
-    (aiohttp.ClientError, httpx.RemoteProtocolError),
-    (ValueError, httpx.LocalProtocolError),
-)
+_DONE = {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
+_MAX_HEAD_BYTES = 100 * 1024
 
 
 class Connections(httpx.AsyncBaseTransport):
-    """At most so many connections to `url`, made within a running event loop.
+    """At most so many connections to `url`; those used last are used next.
 
-    The timeouts of each request are those of its extension `timeout`, as httpx names them; what it
-    asks for is its extension `target`.
+    The timeouts of each request are those of its extension `timeout`, as httpx names them.
     """
 
     def __init__(self, url: httpx.URL, most: int, authorities: ssl.SSLContext) -> None:
-        self._origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
+        self._host = url.host
+        self._port = url.port or (443 if url.scheme == "https" else 80)
+        self._ssl = authorities if url.scheme == "https" else None
         self._free = asyncio.Semaphore(most)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=_KEPT_SECONDS, ssl=authorities
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=_NOT_OURS,
-            max_line_size=_MAX_LINE_BYTES,
-            max_field_size=_MAX_LINE_BYTES,
-        )
-        # It would repeat a PUT whose connection is lost, unseen: what is repeated is the proxy's.
-        self._session._retry_connection = False  # noqa: SLF001
+        self._idle: list[_Connection] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The answer up to its headers; whoever reads it closes it."""
         timeouts = request.extensions["timeout"]
-        try:
+        with translated({TimeoutError: httpx.PoolTimeout}):
             async with asyncio.timeout(timeouts["pool"]):
                 await self._free.acquire()
-        except TimeoutError:
-            raise httpx.PoolTimeout("no connection is free") from None
-        sending = _Sending(request.stream, timeouts)
+        connection = None
         try:
-            with _translated(sending):
-                answer = await self._ask(request, sending, timeouts)
+            connection = self._kept() or await self._opened(timeouts["connect"])
+            answer = await connection.ask(request, timeouts)
         except BaseException:
-            self._free.release()
+            self._give_back(connection)
             raise
-        body = _Body(answer, sending, timeouts, self._free.release)
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=body)
+        body = _Body(connection, timeouts, self._give_back)
+        return httpx.Response(answer.status_code, headers=answer.headers.raw_items(), stream=body)
 
     async def aclose(self) -> None:
-        """Closes all of them."""
-        await self._session.close()
+        """Closes those that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
 
-    async def _ask(
-        self, request: httpx.Request, sending: _Sending, timeouts: dict[str, float]
-    ) -> aiohttp.ClientResponse:
-        has_body = not isinstance(request.stream, httpx.ByteStream)
-        async with sending.until_answered(timeouts["connect"] + timeouts["read"]):
-            return await self._session.request(
-                request.method,
-                URL(self._origin + request.extensions["target"].decode("ascii"), encoded=True),
-                headers=list(_texts(request, is_framed=not has_body)),
-                data=sending if has_body else request.read() or None,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(sock_connect=timeouts["connect"]),
+    def _kept(self) -> _Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_fresh:
+                return connection
+            connection.close()
+        return None
+
+    async def _opened(self, seconds: float) -> _Connection:
+        loop = asyncio.get_running_loop()
+        with translated({TimeoutError: httpx.ConnectTimeout, OSError: httpx.ConnectError}):
+            async with asyncio.timeout(seconds):
+                _, wire = await loop.create_connection(Wire, self._host, self._port, ssl=self._ssl)
+        return _Connection(wire)
+
+    def _give_back(self, connection: _Connection | None) -> None:
+        self._free.release()
+        if connection is not None and connection.is_ready_again():
+            self._idle.append(connection)
+        while self._idle and not self._idle[0].is_fresh:
+            self._idle.pop(0).close()
+
+
+class _Connection:
+    """One exchange after the other."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        self._kept_since = 0.0
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the service has said nothing since, not even that it closes."""
+        return self._wire.is_silent and time.monotonic() - self._kept_since < _KEPT_SECONDS
+
+    def is_ready_again(self) -> bool:
+        """Whether it can take another request; else it is closed, whatever is on its way."""
+        # What has come behind an answer must never be taken for the next one.
+        is_done = self._protocol.states == _DONE and not self._protocol.trailing_data[0]
+        if not (is_done and self._wire.is_silent):
+            self._wire.abort()
+            return False
+        self._protocol.start_next_cycle()
+        self._kept_since = time.monotonic()
+        return True
+
+    def close(self) -> None:
+        self._wire.abort()
+
+    async def ask(self, request: httpx.Request, timeouts: dict[str, float]) -> h11.Response:
+        # A service may answer and close before it has read all: its answer counts.
+        with contextlib.suppress(httpx.WriteError):
+            await self._send(request, timeouts["write"])
+        while True:
+            event = await self.next_event(timeouts["read"])
+            if isinstance(event, h11.Response):
+                return event
+
+    async def _send(self, request: httpx.Request, seconds: float) -> None:
+        assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101 - as it was made
+        with translated({h11.LocalProtocolError: httpx.LocalProtocolError}):
+            head = self._said(
+                h11.Request(
+                    method=request.method,
+                    target=request.extensions["target"],
+                    headers=request.headers.raw,
+                )
             )
+            await self._wire.write(head, seconds)
+            async for chunk in request.stream:
+                await self._wire.write(self._said(h11.Data(data=chunk)), seconds)
+            await self._wire.write(self._said(h11.EndOfMessage()), seconds)
 
+    def _said(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> bytes:
+        return self._protocol.send(event) or b""
 
-def _texts(request: httpx.Request, *, is_framed: bool) -> Iterator[tuple[str, str]]:
-    """The headers as aiohttp writes them, in UTF-8; chunks are its own to announce."""
-    for name, value in request.headers.raw:
-        try:
-            text = value.decode("utf-8")
-        except UnicodeDecodeError:
-            header = name.decode("ascii")
-            raise httpx.LocalProtocolError(f"the header {header} is not UTF-8") from None
-        if is_framed or name != b"transfer-encoding":
-            yield name.decode("ascii"), text
-
-
-class _Sending:
-    """A request's body on its way, and how long the service may be silent until it answers.
-
-    That it waits for the client is not the service's fault, and does not count.
-    """
-
-    def __init__(self, stream: Any, timeouts: dict[str, float]) -> None:  # noqa: ANN401 - httpx's
-        self._stream = stream
-        self._timeouts = timeouts
-        self._limit: asyncio.Timeout | None = None
-        self.error: Exception | None = None
-        """Why there is no more of the body; aiohttp hides it behind one of its own."""
-
-    @contextlib.asynccontextmanager
-    async def until_answered(self, seconds: float) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(seconds) as self._limit:
-                yield
-        finally:
-            self._limit = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            self._allow(None)
-            async for chunk in self._stream:
-                self._allow(self._timeouts["write"])
-                yield chunk
-                self._allow(None)
-            self._allow(self._timeouts["read"])
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _allow(self, seconds: float | None) -> None:
-        if self._limit is not None and not self._limit.expired():
-            now = asyncio.get_running_loop().time()
-            self._limit.reschedule(None if seconds is None else now + seconds)
+    async def next_event(self, seconds: float) -> object:
+        """What the service says next; `seconds` is how long it may be silent."""
+        with translated({h11.RemoteProtocolError: httpx.RemoteProtocolError}):
+            while True:
+                event = self._protocol.next_event()
+                if event is not h11.NEED_DATA:
+                    return event
+                self._protocol.receive_data(await self._wire.read(seconds))
 
 
 class _Body(httpx.AsyncByteStream):
@@ -152,40 +153,22 @@ class _Body(httpx.AsyncByteStream):
 
     def __init__(
         self,
-        answer: aiohttp.ClientResponse,
-        sending: _Sending,
+        connection: _Connection,
         timeouts: dict[str, float],
-        give_back: Callable[[], None],
+        give_back: Callable[[_Connection], None],
     ) -> None:
-        self._answer = answer
-        self._sending = sending
+        self._connection = connection
         self._timeouts = timeouts
-        self._give_back: Callable[[], None] | None = give_back
+        self._give_back: Callable[[_Connection], None] | None = give_back
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _translated(self._sending):
-            while chunk := await self._next():
-                yield chunk
-
-    async def _next(self) -> bytes:
-        async with asyncio.timeout(self._timeouts["read"]):
-            return await self._answer.content.readany()
+        while True:
+            event = await self._connection.next_event(self._timeouts["read"])
+            if not isinstance(event, h11.Data):
+                return
+            yield bytes(event.data)
 
     async def aclose(self) -> None:
-        self._answer.close()  # the connection too, unless the answer has been read to its end
         give_back, self._give_back = self._give_back, None
         if give_back is not None:
-            give_back()
-
-
-@contextlib.contextmanager
-def _translated(sending: _Sending) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if sending.error is not None:
-            raise sending.error from None
-        for kind, ours in _ERRORS:
-            if isinstance(error, kind):
-                raise ours(str(error)) from error
-        raise
+            give_back(self._connection)

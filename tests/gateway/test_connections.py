@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from typing import TYPE_CHECKING
 
 import httpx
@@ -88,6 +90,7 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
         OK + OK,
+        OK + b"more than was announced",
     ],
 )
 async def test_what_is_not_as_it_should_be_is_not_kept(last: bytes) -> None:
@@ -98,31 +101,77 @@ async def test_what_is_not_as_it_should_be_is_not_kept(last: bytes) -> None:
     assert service.connections == 2
 
 
-async def test_an_answer_with_more_behind_it_that_is_none_is_no_answer() -> None:
-    service = Service(OK + b"more than was announced")
-    async with service.reached() as connections:
-        with pytest.raises(httpx.RemoteProtocolError, match="more than was announced"):
-            await asked(connections)
-        assert await asked(connections) == b"ok"
-    assert service.connections == 2
-
-
-@pytest.mark.parametrize("word", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", OK, b""])
-async def test_a_word_that_nobody_asked_for_is_no_answer_to_the_next_request(word: bytes) -> None:
+@pytest.mark.parametrize("and_closes", [False, True])
+@pytest.mark.parametrize("word", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", OK, b"HTTP/1.1 2", b""])
+async def test_a_word_that_nobody_asked_for_is_no_answer_to_the_next_request(
+    word: bytes, and_closes: bool
+) -> None:
     service = Service()
     async with service.reached() as connections:
         assert await asked(connections) == b"ok"
         (writer,) = service.said
         writer.write(word)
-        writer.close()
-        await writer.wait_closed()
+        await writer.drain()
+        if and_closes:
+            writer.close()
+            await writer.wait_closed()
         await asyncio.sleep(0.05)
+        assert await asked(connections) == b"ok"
+        assert await asked(connections) == b"ok"
+    assert service.connections == (2 if word or and_closes else 1)
+
+
+CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"
+
+
+async def test_chunks_that_are_none_break_the_answer_at_once() -> None:
+    service = Service(CHUNK)
+    async with service.reached() as connections:
+        answer = await connections.handle_async_request(request())
+        pieces = answer.aiter_raw()
+        assert await anext(pieces) == b"part"
+        service.said[0].write(b"no chunk\r\n")
+        with pytest.raises(httpx.RemoteProtocolError):
+            await anext(pieces)
+        await answer.aclose()
         assert await asked(connections) == b"ok"
     assert service.connections == 2
 
 
-async def test_an_answer_that_is_left_before_its_end_closes_its_connection() -> None:
-    service = Service(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok")
+@pytest.mark.parametrize("begun", [CHUNK, b"HTTP/1.1 200 OK\r\n\r\npart"])
+async def test_an_answer_whose_connection_is_reset_is_not_complete(begun: bytes) -> None:
+    service = Service(begun)
+    async with service.reached() as connections:
+        answer = await connections.handle_async_request(request())
+        pieces = answer.aiter_raw()
+        assert await anext(pieces) == b"part"
+        line = service.said[0].get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        service.said[0].transport.abort()
+        with pytest.raises(httpx.ReadError):
+            await anext(pieces)
+        await answer.aclose()
+
+
+async def test_another_protocol_is_no_answer_where_none_was_asked_for() -> None:
+    service = Service(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")
+    async with service.reached() as connections:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await asked(connections)
+        assert await asked(connections) == b"ok"
+
+
+async def test_three_hundred_headers_come_through() -> None:
+    many = b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(300))
+    service = Service(OK.replace(b"\r\n\r\n", b"\r\n" + many + b"\r\n"))
+    async with service.reached() as connections:
+        answer = await connections.handle_async_request(request())
+        assert len(answer.headers) == 301
+        await answer.aclose()
+
+
+async def test_an_answer_that_is_not_read_to_its_end_closes_its_connection() -> None:
+    service = Service()
     async with service.reached() as connections:
         answer = await connections.handle_async_request(request())
         await answer.aclose()

@@ -7,7 +7,6 @@ import gzip
 import os
 from typing import TYPE_CHECKING
 
-import h11
 import pytest
 
 from gateway.upstreams import TABLE, Forward
@@ -167,42 +166,6 @@ async def test_a_body_is_streamed_and_not_gathered_first() -> None:
         await conn.write(b"6\r\nsecond\r\n0\r\n\r\n")
         assert (await conn.answer()).status == 204
     assert b"".join(chunks) == b"firstsecond"
-
-
-async def test_a_service_may_begin_its_answer_before_it_has_the_whole_body() -> None:
-    chunks = []
-
-    async def service(scope: Scope, receive: Receive, send: Send) -> None:
-        message = await receive()
-        chunks.append(message["body"])
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"early", "more_body": True})
-        while message["more_body"]:
-            message = await receive()
-            chunks.append(message["body"])
-        await send({"type": "http.response.body", "body": b"late"})
-
-    head = request(PATH, headers=[("Content-Length", "11")])
-    async with gateway_before(service) as port, connection(port) as conn, asyncio.timeout(10):
-        await conn.write(head + b"first")
-        said = b""
-        async for event in conn.events():
-            if isinstance(event, h11.Data):
-                said += event.data
-                if said == b"early":
-                    await conn.write(b"second")
-    assert (said, b"".join(chunks)) == (b"earlylate", b"firstsecond")
-
-
-async def test_a_header_that_is_no_utf8_is_400_and_named() -> None:
-    service = Recorder()
-    async with gateway_before(service) as port:
-        answer = await ask(port, PATH, headers=[("X-Note", "caf\xe9")])
-        assert answer.status == 400
-        assert "x-note is not UTF-8" in answer.problem["detail"]
-        note = "caf\xe9".encode()
-        assert (await ask(port, PATH, headers=[("X-Note", note.decode("latin-1"))])).status == 200
-    assert (b"x-note", note) in service.last.headers
 
 
 async def test_a_client_that_waits_for_100_continue_gets_it() -> None:
