@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from gateway.connections import Connections
+from gateway.connections import connections
 from gateway.endpoints import STATIC, endpoints
 from gateway.guard import Guard
 from gateway.proxy import Proxy
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def create_app(
-    settings: GatewaySettings, *, table: Table = TABLE, connect: Connect = Connections
+    settings: GatewaySettings, *, table: Table = TABLE, connect: Connect = connections
 ) -> FastAPI:
     """An inert app that forwards what `table` names once its lifespan runs."""
     services = upstreams(table, settings, connect)

@@ -1,13 +1,14 @@
 """Connections to one service (RFC 9112), kept for the next request, as a transport of httpx.
 
 httpx's own took 40 % of the gateway's time (docs/decisions/0011-connections-to-services.md). What
-is said on a connection is left to h11 here as there.
+is said on a connection is left to h11 here as there. Encrypted ones are httpx's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ import h11
 import httpx
 
 from gateway.wire import Wire, translated
+from shared import http
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Callable
 
 _KEPT_SECONDS = 30.0
@@ -27,18 +28,28 @@ _DONE = {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
 _MAX_HEAD_BYTES = 100 * 1024
 
 
+def connections(url: httpx.URL, most: int) -> httpx.AsyncBaseTransport:
+    """At most so many connections to `url`."""
+    if url.scheme != "https":
+        return Connections(url, most)
+    limits = httpx.Limits(
+        max_connections=most, max_keepalive_connections=most, keepalive_expiry=_KEPT_SECONDS
+    )
+    return httpx.AsyncHTTPTransport(verify=http.authorities(), trust_env=False, limits=limits)
+
+
 class Connections(httpx.AsyncBaseTransport):
     """At most so many connections to `url`; those used last are used next.
 
     The timeouts of each request are those of its extension `timeout`, as httpx names them.
     """
 
-    def __init__(self, url: httpx.URL, most: int, authorities: ssl.SSLContext) -> None:
-        self._host = url.host
-        self._port = url.port or (443 if url.scheme == "https" else 80)
-        self._ssl = authorities if url.scheme == "https" else None
+    def __init__(self, url: httpx.URL, most: int) -> None:
+        self._host = url.raw_host.decode("ascii")
+        self._port = url.port or 80
         self._free = asyncio.Semaphore(most)
         self._idle: list[_Connection] = []
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The answer up to its headers; whoever reads it closes it."""
@@ -57,7 +68,8 @@ class Connections(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status_code, headers=answer.headers.raw_items(), stream=body)
 
     async def aclose(self) -> None:
-        """Closes those that nobody uses."""
+        """Closes those that nobody uses now, and the others when nobody does."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -70,16 +82,37 @@ class Connections(httpx.AsyncBaseTransport):
         return None
 
     async def _opened(self, seconds: float) -> _Connection:
+        errors = {
+            TimeoutError: httpx.ConnectTimeout,
+            OSError: httpx.ConnectError,
+            UnicodeError: httpx.ConnectError,  # a name that cannot be one
+        }
+        with translated(errors):
+            async with asyncio.timeout(seconds) as limit:
+                return _Connection(await self._wire(limit))
+
+    async def _wire(self, limit: asyncio.Timeout) -> Wire:
+        """To the first address that takes it; none may take the time of those behind it."""
         loop = asyncio.get_running_loop()
-        with translated({TimeoutError: httpx.ConnectTimeout, OSError: httpx.ConnectError}):
-            async with asyncio.timeout(seconds):
-                _, wire = await loop.create_connection(Wire, self._host, self._port, ssl=self._ssl)
-        return _Connection(wire)
+        ends = limit.when() or 0.0
+        found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        addresses = [address[:2] for *_, address in found]
+        error: OSError = OSError(f"{self._host} has no address")
+        for left, (host, port) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            try:
+                async with asyncio.timeout((ends - loop.time()) / left):
+                    return (await loop.create_connection(Wire, str(host), int(port)))[1]
+            except OSError as failed:  # TimeoutError is one, too
+                error = failed
+        raise error
 
     def _give_back(self, connection: _Connection | None) -> None:
         self._free.release()
         if connection is not None and connection.is_ready_again():
             self._idle.append(connection)
+        if self._is_closed:
+            while self._idle:
+                self._idle.pop().close()
         while self._idle and not self._idle[0].is_fresh:
             self._idle.pop(0).close()
 
@@ -119,6 +152,8 @@ class _Connection:
             event = await self.next_event(timeouts["read"])
             if isinstance(event, h11.Response):
                 return event
+            if not isinstance(event, h11.InformationalResponse):
+                raise httpx.RemoteProtocolError(f"{event} in place of an answer")
 
     async def _send(self, request: httpx.Request, seconds: float) -> None:
         assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101 - as it was made

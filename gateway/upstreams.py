@@ -7,14 +7,13 @@ here and its `GATEWAY_<SERVICE>_URL` in the settings.
 from __future__ import annotations
 
 import contextlib
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import httpx
 
-from gateway.connections import Connections
+from gateway.connections import connections
 from shared import http
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def find(table: Table, raw_path: bytes) -> Forward | None:
     )
 
 
-Connect = Callable[[httpx.URL, int, ssl.SSLContext], httpx.AsyncBaseTransport]
+Connect = Callable[[httpx.URL, int], httpx.AsyncBaseTransport]
 """Makes a pool of so many connections to a service."""
 
 
@@ -166,7 +165,7 @@ class Upstream:
         return answer
 
     def _pool(self, most: int) -> httpx.AsyncBaseTransport:
-        return self._connect(self.parsed_url, most, http.authorities())
+        return self._connect(self.parsed_url, most)
 
     async def probe(self, path: str) -> httpx.Response:
         """A small answer, read whole, within seconds; raises httpx.HTTPError."""
@@ -175,7 +174,7 @@ class Upstream:
 
 
 def upstreams(
-    table: Table, settings: GatewaySettings, connect: Connect = Connections
+    table: Table, settings: GatewaySettings, connect: Connect = connections
 ) -> Mapping[str, Upstream]:
     """Every service that the table names, by name, not opened yet."""
     names = sorted({entry.service for entry in table})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -27,8 +28,8 @@ class Wire(asyncio.Protocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether it is open and nothing has come that was not read."""
-        return not (self._received or self._is_over)
+        """Whether it is open and nothing has come that was not read, seen by the loop or not."""
+        return not (self._received or self._is_over or self._unseen.poll(0))
 
     async def read(self, seconds: float) -> bytes:
         """What has come, or what comes next; nothing: the other side says no more."""
@@ -61,6 +62,8 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._unseen = select.poll()
+        self._unseen.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         self._received += data

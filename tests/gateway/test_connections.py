@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from gateway.connections import Connections
+from gateway.connections import Connections, connections
 from shared import http
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
 
     Says = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -58,19 +62,21 @@ class Service:
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
         url = httpx.URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         async with server, asyncio.timeout(10):
-            async with Connections(url, most, http.authorities()) as connections:
+            async with Connections(url, most) as connections:
                 yield connections
             while self._open:
                 await asyncio.sleep(0.001)
 
 
-def request(seconds: float = 5.0, method: str = "GET") -> httpx.Request:
+def request(seconds: float = 5.0, method: str = "GET", url: str = "http://s/") -> httpx.Request:
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
-    return httpx.Request(method, "http://s/", extensions={"target": b"/x", "timeout": timeouts})
+    return httpx.Request(method, url, extensions={"target": b"/x", "timeout": timeouts})
 
 
-async def asked(connections: Connections, seconds: float = 5.0) -> bytes:
-    answer = await connections.handle_async_request(request(seconds))
+async def asked(
+    connections: httpx.AsyncBaseTransport, seconds: float = 5.0, url: str = "http://s/"
+) -> bytes:
+    answer = await connections.handle_async_request(request(seconds, url=url))
     try:
         return b"".join([chunk async for chunk in answer.aiter_raw()])
     finally:
@@ -159,6 +165,87 @@ async def test_another_protocol_is_no_answer_where_none_was_asked_for() -> None:
         with pytest.raises(httpx.RemoteProtocolError):
             await asked(connections)
         assert await asked(connections) == b"ok"
+
+
+async def test_what_ends_after_the_others_were_closed_is_closed_too() -> None:
+    service = Service()
+    async with service.reached() as connections:
+        answer = await connections.handle_async_request(request())
+        await connections.aclose()
+        assert b"".join([chunk async for chunk in answer.aiter_raw()]) == b"ok"
+        await answer.aclose()
+
+
+@contextlib.contextmanager
+def full() -> Iterator[socket.socket]:
+    """Listens, and has no room for one more connection."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waits = stack.enter_context(socket.socket())
+            waits.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waits.connect(listener.getsockname())
+        yield listener
+
+
+async def test_an_address_that_is_silent_or_refuses_does_not_hide_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = Service()
+    with full() as listener, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        async with service.reached() as connections:
+            good = ("127.0.0.1", connections._port)
+
+            async def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
+                ends = (listener.getsockname(), closed.getsockname(), good)
+                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", end) for end in ends]
+
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+            assert await asked(connections, seconds=1.0) == b"ok"
+
+
+@pytest.mark.parametrize("host", ["a..b", "nowhere.invalid"])
+async def test_a_name_that_is_none_cannot_be_reached(host: str) -> None:
+    async with Connections(httpx.URL(f"http://{host}"), 1) as connections:
+        with pytest.raises(httpx.ConnectError):
+            await asked(connections)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of localhost, with its key in the same file."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl makes the certificate")
+    path = tmp_path / "certificate.pem"
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=s -addext"
+    names = ["subjectAltName=DNS:localhost", "-keyout", str(path), "-out", str(tmp_path / "out")]
+    subprocess.run([*make.split(), *names], check=True, capture_output=True)
+    path.write_text(path.read_text() + (tmp_path / "out").read_text())
+    return path
+
+
+async def test_encrypted_services_are_reached_and_those_of_another_name_are_not(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.load_cert_chain(certificate)
+    service = Service()
+    server = await asyncio.start_server(service.serve, "127.0.0.1", 0, ssl=ours)
+    port = server.sockets[0].getsockname()[1]
+    named, unnamed = f"https://localhost:{port}", f"https://127.0.0.1:{port}"
+    async with server, asyncio.timeout(20):
+        async with connections(httpx.URL(named), 2) as unknown:
+            with pytest.raises(httpx.ConnectError, match="verify"):
+                await asked(unknown, url=named)
+        known = ssl.create_default_context(cafile=certificate)
+        monkeypatch.setattr(http, "authorities", lambda: known)
+        async with connections(httpx.URL(named), 2) as trusted:
+            assert [await asked(trusted, url=named) for _ in range(3)] == [b"ok"] * 3
+        async with connections(httpx.URL(unnamed), 2) as misnamed:
+            with pytest.raises(httpx.ConnectError, match="mismatch"):
+                await asked(misnamed, url=unnamed)
 
 
 async def test_three_hundred_headers_come_through() -> None:

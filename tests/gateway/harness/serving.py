@@ -11,7 +11,7 @@ import uvicorn
 from typing_extensions import override
 
 from gateway.app import create_app
-from gateway.connections import Connections
+from gateway.connections import connections
 from gateway.settings import GatewaySettings
 from gateway.upstreams import TABLE
 from shared.web.serve import configuration, end_stalled, listen
@@ -97,7 +97,7 @@ async def gateway(
     *,
     table: Table = TABLE,
     protocol: Protocol = "auto",
-    connect: Connect = Connections,
+    connect: Connect = connections,
     **changes: object,
 ) -> AsyncIterator[int]:
     """The port of a gateway with these settings."""
