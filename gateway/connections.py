@@ -88,13 +88,13 @@ class Connections(httpx.AsyncBaseTransport):
             UnicodeError: httpx.ConnectError,  # a name that cannot be one
         }
         with translated(errors):
-            async with asyncio.timeout(seconds) as limit:
-                return _Connection(await self._wire(limit))
+            async with asyncio.timeout(seconds):
+                return _Connection(await self._wire(seconds))
 
-    async def _wire(self, limit: asyncio.Timeout) -> Wire:
+    async def _wire(self, seconds: float) -> Wire:
         """To the first address that takes it; none may take the time of those behind it."""
         loop = asyncio.get_running_loop()
-        ends = limit.when() or 0.0
+        ends = loop.time() + seconds
         found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         addresses = [address[:2] for *_, address in found]
         error: OSError = OSError(f"{self._host} has no address")

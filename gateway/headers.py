@@ -55,6 +55,8 @@ def response_headers(received: Iterable[tuple[bytes, bytes]], origin: str) -> He
     answer = [(name.lower(), value) for name, value in received]
     # Our own server states the date, and two dates are worse than a later one.
     dropped = _HOP_BY_HOP | _connection_tokens(answer) | {b"date"}
+    if values(answer, b"transfer-encoding"):
+        dropped |= {b"content-length"}  # it did not count (RFC 9112 section 6.3)
     return [
         (name, _without_origin(name, value, origin.encode()))
         for name, value in answer

@@ -43,6 +43,14 @@ async def test_headers_of_the_hop_to_the_service_do_not_come_back() -> None:
     assert answer.all("transfer-encoding") == ["chunked"]
 
 
+async def test_a_length_that_does_not_count_does_not_come_back() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n"
+    raw = head + b"2\r\nok\r\n0\r\n\r\n"
+    async with speaking(raw) as url, gateway(gateway_routes_url=url) as port:
+        answer = await ask(port, PATH)
+    assert (answer.body, answer.all("content-length")) == (b"ok", [])
+
+
 async def test_a_compressed_answer_comes_back_as_it_was() -> None:
     body = gzip.compress(b'{"data": []}' * 1000)
     length = str(len(body)).encode()

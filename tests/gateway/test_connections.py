@@ -18,10 +18,8 @@ from gateway.connections import Connections, connections
 from shared import http
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
-
-    Says = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -37,11 +35,15 @@ class Service:
         self.connections = 0
         self.requests = 0
         self._open = 0
+        self._none_open = asyncio.Event()
+        self._none_open.set()
         self.said: list[asyncio.StreamWriter] = []
+        self.has_said = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._open += 1
+        self._none_open.clear()
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await reader.readuntil(b"\r\n\r\n")
@@ -51,11 +53,14 @@ class Service:
                     break
                 writer.write(answer)
                 self.said.append(writer)
+                self.has_said.set()
                 await writer.drain()
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
         self._open -= 1
+        if not self._open:
+            self._none_open.set()
 
     @contextlib.asynccontextmanager
     async def reached(self, most: int = 5) -> AsyncIterator[Connections]:
@@ -64,8 +69,7 @@ class Service:
         async with server, asyncio.timeout(10):
             async with Connections(url, most) as connections:
                 yield connections
-            while self._open:
-                await asyncio.sleep(0.001)
+            await self._none_open.wait()
 
 
 def request(seconds: float = 5.0, method: str = "GET", url: str = "http://s/") -> httpx.Request:
@@ -121,7 +125,6 @@ async def test_a_word_that_nobody_asked_for_is_no_answer_to_the_next_request(
         if and_closes:
             writer.close()
             await writer.wait_closed()
-        await asyncio.sleep(0.05)
         assert await asked(connections) == b"ok"
         assert await asked(connections) == b"ok"
     assert service.connections == (2 if word or and_closes else 1)
@@ -293,8 +296,7 @@ async def test_who_gives_up_leaves_room_for_others() -> None:
     service = Service(b"")
     async with service.reached(most=1) as connections:
         waits = asyncio.create_task(asked(connections))
-        while not service.said:
-            await asyncio.sleep(0.001)
+        await service.has_said.wait()
         waits.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waits
@@ -307,7 +309,8 @@ async def test_an_answer_that_is_read_slowly_is_sent_slowly() -> None:
     service = Service(head + bytes(size))
     async with service.reached() as connections:
         answer = await connections.handle_async_request(request())
-        await asyncio.sleep(0.2)
+        for _ in range(5_000):  # turns of the loop, in each of which it could be read
+            await asyncio.sleep(0)
         (writer,) = service.said
         assert writer.transport.get_write_buffer_size() > size // 2
         assert sum([len(chunk) async for chunk in answer.aiter_raw()]) == size
