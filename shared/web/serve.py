@@ -15,6 +15,7 @@ from uvicorn.lifespan.on import LifespanOn
 
 from shared.errors import UserError
 from shared.stopping import stopping_on_signals
+from shared.web.gathered import GatheringProtocol
 
 if TYPE_CHECKING:
     import signal
@@ -107,6 +108,7 @@ def configuration(
     """How every app of bgpilot is served."""
     return uvicorn.Config(
         app,
+        http=GatheringProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

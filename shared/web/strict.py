@@ -13,11 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastapi.dependencies.models import Dependant
+    from fastapi.routing import APIRoute
 
 
 async def known_parameters_only(request: Request) -> None:
-    """A dependency for a whole `APIRouter`: 422 that names the stranger and the likely word."""
-    known = set(_names(request.scope["route"].dependant))
+    """A dependency for a whole `APIRouter`: 422 that names the stranger and the likely word.
+
+    An endpoint has the parameters that FastAPI reads for it, and those that its `openapi_extra`
+    describes, which it reads itself.
+    """
+    route: APIRoute = request.scope["route"]
+    described = (route.openapi_extra or {}).get("parameters", ())
+    known = {*_names(route.dependant), *(parameter["name"] for parameter in described)}
     for name in request.query_params:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

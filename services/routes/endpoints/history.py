@@ -27,7 +27,7 @@ from services.routes.asking.churn import (
     of_peers,
     sampling,
 )
-from services.routes.asking.routes import RouteFilter
+from services.routes.asking.routes import FILTERS, RouteFilter
 from services.routes.asking.updates import (
     EventPlace,
     UpdateQuestion,
@@ -61,6 +61,7 @@ _MOST_EVENTS = 50_000
     summary="Announcements and withdrawals, as they came",
     response_model=Envelope[list[UpdateBody]],
     responses=STREAMED,
+    openapi_extra=FILTERS,
 )
 async def list_updates(
     request: Request,

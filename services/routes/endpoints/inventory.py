@@ -34,7 +34,7 @@ from services.routes.asking.inventory import (
     router_filter,
     write_statistic_cursor,
 )
-from services.routes.asking.routes import RouteFilter, route_filter
+from services.routes.asking.routes import FILTERS, RouteFilter, route_filter
 from services.routes.asking.values import read_id
 from services.routes.asking.words import as_asked
 from services.routes.endpoints.routes import (
@@ -225,6 +225,7 @@ async def list_statistics(
     summary="Routes of one peer",
     response_model=Envelope[list[RouteBody]],
     responses=STREAMED,
+    openapi_extra=FILTERS,
 )
 async def list_routes_of_peer(
     request: Request,

@@ -26,7 +26,7 @@ from services.routes.answering.summaries import GROUPS, summary
 from services.routes.asking.cursors import read_cursor, write_cursor
 from services.routes.asking.moments import DESCRIPTION as MOMENT
 from services.routes.asking.moments import read_past
-from services.routes.asking.routes import RouteFilter, any_routes, route_filter
+from services.routes.asking.routes import FILTERS, RouteFilter, any_routes, route_filter
 from services.routes.asking.values import read_prefix
 from services.routes.asking.words import read_words, texts
 from shared.contracts.envelope import Envelope
@@ -69,6 +69,7 @@ AnswerFormat = Annotated[Format, Depends(answer_format)]
     summary="Routes of the RIB, as it is or as it was",
     response_model=Envelope[list[RouteBody]],
     responses=STREAMED,
+    openapi_extra=FILTERS,
 )
 async def list_routes(
     request: Request,
@@ -141,7 +142,12 @@ async def _pieces(
             yield piece
 
 
-@api.get("/routes/summary", tags=["routes"], summary="How many routes there are, by group")
+@api.get(
+    "/routes/summary",
+    tags=["routes"],
+    summary="How many routes there are, by group",
+    openapi_extra=FILTERS,
+)
 async def summarize_routes(
     request: Request,
     *,
@@ -175,6 +181,7 @@ async def summarize_routes(
     tags=["routes"],
     summary="Routes to one prefix, and around it",
     response_model=Envelope[RoutesOfPrefix],
+    openapi_extra=FILTERS,
 )
 async def show_prefix(
     request: Request,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from services.routes.store.driver import fetch
 
@@ -11,10 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.routes.asking.routes import RouteFilter
     from services.routes.asking.values import StateFilter
+    from services.routes.store.driver import Row
 
     Rib = Mapping[str, Any]
     """A row of `rib.peer_rib` with those of its peer and, by other names, of its router."""
@@ -50,23 +53,30 @@ class Known:
     as_of: datetime | None
 
 
+_REMEMBERED: WeakKeyDictionary[Engine, Known] = WeakKeyDictionary()
+
+
 async def known_ribs(conn: AsyncConnection) -> Known:
     """What there is now; the RIBs are read again only where one has changed."""
     (now,) = await fetch(conn, NOW, {})
-    info = await _memory(conn)
-    known: Known | None = info.get("ribs")
+    return await ribs_now(conn, now)
+
+
+async def ribs_now(conn: AsyncConnection, now: Row) -> Known:
+    """The same, where the row of NOW has been read."""
+    known = _REMEMBERED.get(conn.engine.sync_engine)
     if known is None or known.version != now["version"]:
         ribs: Mapping[int, Rib] = {row["rib_id"]: row for row in await fetch(conn, _RIBS, {})}
     else:
         ribs = known.ribs
-    info["ribs"] = known = Known(ribs, now["version"], now["as_of"])
+    known = Known(ribs, now["version"], now["as_of"])
+    _REMEMBERED[conn.engine.sync_engine] = known
     return known
 
 
 async def remembered_ribs(conn: AsyncConnection) -> Known:
-    """What was there when this connection was last asked; what is now, where it never was."""
-    known: Known | None = (await _memory(conn)).get("ribs")
-    return known or await known_ribs(conn)
+    """What was there when last asked for over any connection of this engine."""
+    return _REMEMBERED.get(conn.engine.sync_engine) or await known_ribs(conn)
 
 
 async def ribs_of(conn: AsyncConnection, asked: RouteFilter) -> dict[int, Rib]:
@@ -149,9 +159,3 @@ def _is_one_of(rib: Rib, *alternatives: tuple[str, list[Any]]) -> bool:
 def _text(value: object) -> str:
     # The driver may have put a length behind an address.
     return str(value).partition("/")[0]
-
-
-async def _memory(conn: AsyncConnection) -> dict[Any, Any]:
-    """What is kept with a connection for as long as it is open."""
-    raw = await conn.get_raw_connection()
-    return raw.info
