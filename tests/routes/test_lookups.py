@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,3 +185,28 @@ async def test_the_plan_of_a_lookup_made_over_empty_tables_is_good_for_full_ones
         for index in ("route_pkey", "nlri_prefix", "nlri_route_pkey"):
             assert index in plan
         assert "Seq Scan on" not in plan.partition("Append")[2]
+
+
+async def test_the_plan_of_a_past_lookup_made_over_empty_tables_is_good_for_full_ones(
+    conn: AsyncConnection, ingest: Ingest
+) -> None:
+    prepared = """
+    SELECT name, cardinality(parameter_types) AS parameters FROM pg_prepared_statements
+     WHERE statement LIKE :like
+    """
+    async with told_to(ingest):
+        ribs = (await known_ribs(conn)).ribs
+        for match in MATCHES:
+            asked = RouteFilter(read_prefix("10.0.0.0/8")[0], match)
+            async with aclosing(
+                Walk(conn, asked, ribs, datetime.now(UTC)).pieces(None, 50)
+            ) as walk:
+                assert [piece async for piece in walk]
+    statements = await fetch(conn, prepared, {"like": "%was.*%"})
+    assert len(statements) == 2 * len(MATCHES)
+    for row in statements:
+        values = ", ".join(["NULL"] * row["parameters"])
+        lines = await fetch(conn, f'EXPLAIN EXECUTE "{row["name"]}"({values})', {})
+        plan = "\n".join(line[0] for line in lines)
+        assert "_pkey" in plan
+        assert not re.search(r"Seq Scan on (route|nlri|path)", plan), plan

@@ -52,11 +52,6 @@ class Question:
     moment: datetime | None = None
     expand: tuple[str, ...] = ()
 
-    @property
-    def is_lookup(self) -> bool:
-        """Whether it is about the few routes to a prefix, as they are now."""
-        return self.moment is None and self.asked.is_lookup
-
     def told(self) -> dict[str, Any]:
         """For `meta.query`."""
         told = as_asked(self.asked)
@@ -104,11 +99,12 @@ class RouteAnswers:
     ) -> RouteAnswers:
         """The answers to this question; `state` is the app's.
 
-        Of a lookup so many routes, the first, are read with the RIBs.
+        Of a lookup so many routes, the first, are read with the RIBs, if it is about now.
         """
         if question.asked.rpki and state.enrichment.rpki_state("0.0.0.0/0", None) is None:
             raise parameter_error("rpki", "there are no VRPs to tell by; see ROUTES_VRPS_FILE")
-        found = await look_up(conn, question.asked, looked_up) if looked_up else None
+        is_now = question.moment is None
+        found = await look_up(conn, question.asked, looked_up) if looked_up and is_now else None
         known, begun = found or (await known_ribs(conn), None)
         ribs: Mapping[int, Rib] = chosen(known.ribs, question.asked)
         if question.moment is not None:

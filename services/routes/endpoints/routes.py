@@ -110,7 +110,7 @@ async def answer_routes(
     started = time.perf_counter()
     after = read_cursor(cursor) if cursor is not None else None
     total = None
-    is_lookup = question.is_lookup and count == "none" and after is None
+    is_lookup = question.asked.is_lookup and count == "none" and after is None
     async with AsyncExitStack() as stack:
         if count == "exact":
             stack.enter_context(heavy(request))
