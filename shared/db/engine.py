@@ -92,6 +92,8 @@ def create_engine(
             "statement_timeout": str(int(statement_seconds * 1000)),
             "idle_in_transaction_session_timeout": str(math.ceil(idle_seconds * 1000)),
             "jit": "off",
+            # Of those that wait for long, firewalls in between forget.
+            "tcp_keepalives_idle": "60",
             "default_transaction_read_only": "on" if reads else "off",
             **_PLANNED[reads],
         },
@@ -101,7 +103,7 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5.0,
-        # The last that was used: what it has planned and read is warm, in us and in the server.
+        # The one used last: what it has planned and read is at hand, in us and in the server.
         pool_use_lifo=True,
         connect_args=connect,
         isolation_level="REPEATABLE READ" if reads else "READ COMMITTED",

@@ -6,12 +6,15 @@ sets are found, their routes are put into the order of prefixes; where many are,
 set to set instead. A set's id is a hash, so those that are wanted lie evenly among the others, and
 a piece costs the same wherever it begins. Along the prefixes they need not: all routes with a
 community may be the last thousand of five million.
+
+So may those of a RIB: where a stretch along the prefixes has not enough of them, all of them are
+read from the RIB's own pages and sorted.
 """
 
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.routes.asking.cursors import (
@@ -23,9 +26,11 @@ from services.routes.asking.cursors import (
     not_a_cursor,
 )
 from services.routes.store.attributes import attribute_conditions
-from services.routes.store.current import KEYS, statement, tables
+from services.routes.store.conditions import any_of
+from services.routes.store.current import KEYS, of_one_afi, statement, tables
 from services.routes.store.driver import chunks, fetch
 from services.routes.store.past import all_routes_at, is_mostly_touched
+from services.routes.store.ribs import asks_for_ribs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -41,6 +46,9 @@ if TYPE_CHECKING:
 FEW_SETS = 500
 """So many sets of attributes have their routes sorted, a few thousand in a common table."""
 
+STRETCH = 100
+"""So many routes are looked at along the prefixes for one of some RIBs."""
+
 _MOST_SETS = 5_000
 _MOST_ROWS = 20_000
 _FIRST_ROWS = 200
@@ -48,6 +56,9 @@ _STREAM_ROWS = 5_000
 _HASH_MIN = -(2**63)
 _FIRST_OF_SET = ("0.0.0.0/0", 0, -(2**31))
 _AFTER_PREFIX = "(r.prefix, r.rib_id, r.path_id) > {}"
+# The limit and the offset keep the planner from looking for the routes of the RIBs in its own way.
+_STRETCH = f"(SELECT * FROM rib.route AS r WHERE {{}} ORDER BY {KEYS['route']} LIMIT {{}})"
+_OF_RIBS = "(SELECT * FROM rib.route AS r WHERE {} OFFSET 0)"
 _PLACE = "(CAST(CAST(:after_prefix AS text) AS cidr), CAST(:after_rib AS int4), "
 _PLACE += "CAST(:after_path AS int4))"
 
@@ -68,8 +79,11 @@ class Walk:
     ribs: Ribs
     moment: datetime | None = None
     few_sets: int = FEW_SETS
+    stretch: int = STRETCH
     begun: list[Row] | None = None
     """The first routes, where they were looked up."""
+    _is_sparse: bool = field(default=False, init=False)
+    """Whether routes of these RIBs are few along the prefixes."""
 
     async def pieces(self, after: RouteKey | None, rows: int) -> AsyncGenerator[Piece, None]:
         """Routes after this place with their places: about `rows` first, then ever more at once.
@@ -168,13 +182,38 @@ class Walk:
             if after is not None:
                 made.after = _AFTER_PREFIX.format(_PLACE)
                 _bind_place(made, after)
-            found = await self._fetch(made, KEYS["route"], rows)
+            if sets is None and not made.source and self._is_of_some_ribs:
+                found = await self._of_some_ribs(made, rows)
+            else:
+                found = await self._fetch(made, KEYS["route"], rows)
             piece = _piece(_prefix_key, found)
             yield piece
             if len(found) < rows:
                 return
             after = _prefix_key(found[-1])
             rows = min(4 * rows, _MOST_ROWS)
+
+    @property
+    def _is_of_some_ribs(self) -> bool:
+        return self.asked.prefix is None and asks_for_ribs(self.asked)
+
+    async def _of_some_ribs(self, made: Statement, rows: int) -> list[Row]:
+        """The next routes; where the next stretch has too few, from the RIBs' own pages."""
+        if not self._is_sparse:
+            stretch = self.stretch * rows
+            where = f"{of_one_afi(self.ribs)} AND {made.after}"
+            made.source = _STRETCH.format(where, stretch)
+            found = await self._fetch(made, KEYS["route"], rows)
+            if len(found) == rows:
+                return found
+            looked = f"SELECT count(*) AS routes FROM {made.source} AS r"
+            (looked_at,) = await fetch(self.conn, looked, made.values)
+            if looked_at["routes"] < stretch:
+                return found
+            self._is_sparse = True
+        of_ribs = any_of((("(r.rib_id + 0)", "int4", list(self.ribs)),), made.values)
+        made.source = _OF_RIBS.format(of_ribs)
+        return await self._fetch(made, KEYS["route"], rows)
 
     async def _along_sets(
         self, after: AttributesKey | None, rows: int

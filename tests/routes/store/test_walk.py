@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from services.routes.asking.as_path import read_as_path_pattern
 from services.routes.asking.cursors import AttributesKey, PrefixKey, RouteKey
 from services.routes.asking.routes import RouteFilter
 from services.routes.store.ribs import chosen, known_ribs
-from services.routes.store.walk import FEW_SETS, Walk
+from services.routes.store.walk import FEW_SETS, STRETCH, Walk
 from shared.db.engine import create_engine
 from tests.routes.many import Many
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from services.routes.asking.values import StateFilter
     from tests.ingest.conftest import Ingest
 
 
@@ -45,7 +47,12 @@ async def conn(ingest: Ingest, migrated_url: str) -> AsyncIterator[AsyncConnecti
 
 
 async def walked(
-    conn: AsyncConnection, asked: RouteFilter, few_sets: int, rows: int, again: int
+    conn: AsyncConnection,
+    asked: RouteFilter,
+    few_sets: int,
+    rows: int,
+    again: int,
+    stretch: int = STRETCH,
 ) -> list[tuple[RouteKey, Any]]:
     """All routes; after `again` of them the walk is given up and begun where it was."""
     ribs = chosen((await known_ribs(conn)).ribs, asked)
@@ -53,7 +60,7 @@ async def walked(
     place: RouteKey | None = None
     while True:
         before = len(found)
-        walk = Walk(conn, asked, ribs, few_sets=few_sets)
+        walk = Walk(conn, asked, ribs, few_sets=few_sets, stretch=stretch)
         async with aclosing(walk.pieces(place, rows)) as pieces:
             async for _, routes in pieces:
                 found += routes
@@ -76,6 +83,37 @@ async def test_a_walk_that_is_begun_again_meets_every_route_once(
     for rows, again in ((1, 1), (7, 3), (50, 60)):
         found = await walked(conn, asked, few_sets, rows, again)
         assert sorted((row["prefix"], row["rib_id"], row["path_id"]) for _, row in found) == wanted
+
+
+@pytest.mark.parametrize("state", ["current", "withdrawn"])
+@pytest.mark.parametrize("peer", ["192.0.2.1", "192.0.2.2", "192.0.2.99"])
+async def test_routes_of_a_rib_are_the_same_along_the_prefixes_and_from_its_own_pages(
+    conn: AsyncConnection, peer: str, state: StateFilter
+) -> None:
+    asked = RouteFilter(peer_addresses=[peer], state=state)
+    everything = await walked(conn, RouteFilter(state=state), FEW_SETS, 1000, 10_000)
+    ribs = chosen((await known_ribs(conn)).ribs, asked)
+    wanted = [place for place, row in everything if row["rib_id"] in ribs]
+    for stretch in (1, 2, STRETCH):
+        for rows, again in ((1, 1), (7, 3), (50, 10_000)):
+            found = await walked(conn, asked, FEW_SETS, rows, again, stretch)
+            assert [place for place, _ in found] == wanted
+
+
+async def test_a_ribs_own_pages_are_found_without_reading_all_others(
+    conn: AsyncConnection,
+) -> None:
+    asked = RouteFilter(peer_addresses=["192.0.2.1"])
+    raw = (await conn.get_raw_connection()).driver_connection
+    assert raw is not None
+    sent: list[Any] = []
+    with raw.query_logger(sent.append):
+        await walked(conn, asked, FEW_SETS, 7, 10_000, stretch=1)
+        await asyncio.sleep(0)
+    of_rib = next(record for record in sent if "OFFSET 0" in record.query)
+    await raw.execute("SET enable_seqscan = off")
+    plan = await raw.fetch(f"EXPLAIN {of_rib.query}", *of_rib.args)
+    assert any("Bitmap Index Scan on route_of_rib" in line[0] for line in plan)
 
 
 async def test_many_sets_are_walked_along_and_the_routes_of_few_are_in_order(
