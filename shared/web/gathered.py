@@ -26,8 +26,13 @@ class GatheringProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called with the connection that was accepted."""
-        gathering = GatheringTransport(transport, self.loop)
-        super().connection_made(cast("asyncio.Transport", gathering))
+        self._gathering = GatheringTransport(transport, self.loop)
+        super().connection_made(cast("asyncio.Transport", self._gathering))
+
+    def on_response_complete(self) -> None:
+        """Called after the last write of an answer, which need not wait for the turn to end."""
+        self._gathering.flush()
+        super().on_response_complete()
 
 
 class GatheringTransport:
@@ -42,11 +47,11 @@ class GatheringTransport:
     def write(self, data: Data) -> None:
         """Keeps the data, which must not change, for the end of the turn."""
         if not self._pieces:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._pieces.append(data)
         self._bytes += len(data)
         if self._bytes > GATHERED_BYTES:
-            self._flush()
+            self.flush()
 
     def writelines(self, list_of_data: Iterable[Data]) -> None:
         """The same with each of them."""
@@ -55,17 +60,17 @@ class GatheringTransport:
 
     def write_eof(self) -> None:
         """After what was written."""
-        self._flush()
+        self.flush()
         self._transport.write_eof()
 
     def close(self) -> None:
         """After what was written."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def abort(self) -> None:
         """At once: what has not been sent is lost."""
-        self._pieces.clear()
+        self._pieces, self._bytes = [], 0
         self._transport.abort()
 
     def get_write_buffer_size(self) -> int:
@@ -76,7 +81,8 @@ class GatheringTransport:
         """All else is the connection's own."""
         return getattr(self._transport, name)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Writes what is kept, at once."""
         pieces, self._pieces, self._bytes = self._pieces, [], 0
         if pieces and not self._transport.is_closing():
-            self._transport.write(b"".join(pieces))
+            self._transport.writelines(pieces)

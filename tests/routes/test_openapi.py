@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -24,7 +25,9 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from services.routes import endpoints
 from services.routes.app import create_app
+from services.routes.asking.routes import FILTERS, filters
 from services.routes.settings import RoutesSettings
 from tests.whole import Whole, whole
 from tests.world import FLAPPING_PREFIX, MOVED_MAC
@@ -32,6 +35,7 @@ from tests.world import FLAPPING_PREFIX, MOVED_MAC
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fastapi.dependencies.models import Dependant
     from hypothesis.strategies import SearchStrategy
 
 EXAMPLES = int(os.environ.get("BGPILOT_API_EXAMPLES", "40"))
@@ -160,3 +164,18 @@ def test_what_people_ask_is_answered_as_described_page_by_page(
 
     ask()
     assert found, "no question was answered with anything"
+
+
+def test_whoever_reads_the_filters_describes_them_and_nobody_else_does() -> None:
+    def reads(dependant: Dependant) -> bool:
+        return dependant.call is filters or any(map(reads, dependant.dependencies))
+
+    routes = [
+        route
+        for router in (endpoints.routes, endpoints.history, endpoints.inventory)
+        for route in router.api.routes
+        if isinstance(route, APIRoute)
+    ]
+    described = {route.path for route in routes if route.openapi_extra is FILTERS}
+    assert described == {route.path for route in routes if reads(route.dependant)}
+    assert len(described) == 5

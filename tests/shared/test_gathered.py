@@ -30,6 +30,9 @@ class Connection:
         assert not self.ended
         self.sent.append(data)
 
+    def writelines(self, pieces: list[bytes]) -> None:
+        self.write(b"".join(pieces))
+
     def close(self) -> None:
         self.ended.append("closed")
 

@@ -33,11 +33,11 @@ SELECT p.*, t.sys_name, t.address AS router_address, b.rib_id, b.view, b.family,
  ORDER BY b.rib_id
 """
 
-# Rows are never made older: each change of one makes a sum larger. Of routers only the name is
-# told, and their rows are written with every batch.
+# Rows are never made older: on one server, each change of one makes a sum larger. Of routers only
+# the name is told, and their rows are written with every batch.
 NOW = """
 SELECT (SELECT max(committed_at) FROM rib.progress WHERE stage = 'current') AS as_of,
-       concat_ws(' ',
+       concat_ws(' ', pg_postmaster_start_time(),
          (SELECT count(*) || ' ' || sum(xmin::text::int8) FROM rib.peer_rib),
          (SELECT count(*) || ' ' || sum(xmin::text::int8) FROM rib.peer),
          (SELECT count(*) || ' ' || sum(hashtext(sys_name)) FROM rib.router)) AS version

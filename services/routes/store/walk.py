@@ -49,6 +49,12 @@ FEW_SETS = 500
 STRETCH = 100
 """So many routes are looked at along the prefixes for one of some RIBs."""
 
+_RARE = 500
+"""One route in so many: to read all routes of such a RIB takes less than to find a page of them."""
+_MOST_STRETCHED = 1_000
+_MOST_RIBS = 32
+"""The index is gone through once for each."""
+
 _MOST_SETS = 5_000
 _MOST_ROWS = 20_000
 _FIRST_ROWS = 200
@@ -83,7 +89,7 @@ class Walk:
     begun: list[Row] | None = None
     """The first routes, where they were looked up."""
     _is_sparse: bool = field(default=False, init=False)
-    """Whether routes of these RIBs are few along the prefixes."""
+    """Whether the routes are few along the prefixes, so that they are read from the RIBs' pages."""
 
     async def pieces(self, after: RouteKey | None, rows: int) -> AsyncGenerator[Piece, None]:
         """Routes after this place with their places: about `rows` first, then ever more at once.
@@ -182,7 +188,7 @@ class Walk:
             if after is not None:
                 made.after = _AFTER_PREFIX.format(_PLACE)
                 _bind_place(made, after)
-            if sets is None and not made.source and self._is_of_some_ribs:
+            if sets is None and not made.source and self._may_be_sparse:
                 found = await self._of_some_ribs(made, rows)
             else:
                 found = await self._fetch(made, KEYS["route"], rows)
@@ -194,24 +200,33 @@ class Walk:
             rows = min(4 * rows, _MOST_ROWS)
 
     @property
-    def _is_of_some_ribs(self) -> bool:
-        return self.asked.prefix is None and asks_for_ribs(self.asked)
+    def _may_be_sparse(self) -> bool:
+        is_of_some = self.asked.prefix is None and asks_for_ribs(self.asked)
+        return is_of_some and len(self.ribs) <= _MOST_RIBS
 
     async def _of_some_ribs(self, made: Statement, rows: int) -> list[Row]:
-        """The next routes; where the next stretch has too few, from the RIBs' own pages."""
-        if not self._is_sparse:
-            stretch = self.stretch * rows
+        """The next routes; where the next stretch has too few, from the RIBs' own pages.
+
+        If it is not the RIBs that are rare there but what is asked of them, such as withdrawn
+        routes, a longer stretch is tried first.
+        """
+        of_ribs = any_of((("(r.rib_id + 0)", "int4", list(self.ribs)),), made.values)
+        for times in (1, 10):
+            if self._is_sparse:
+                break
+            stretch = times * self.stretch * min(rows, _MOST_STRETCHED)
             where = f"{of_one_afi(self.ribs)} AND {made.after}"
             made.source = _STRETCH.format(where, stretch)
             found = await self._fetch(made, KEYS["route"], rows)
             if len(found) == rows:
                 return found
-            looked = f"SELECT count(*) AS routes FROM {made.source} AS r"
-            (looked_at,) = await fetch(self.conn, looked, made.values)
-            if looked_at["routes"] < stretch:
-                return found
-            self._is_sparse = True
-        of_ribs = any_of((("(r.rib_id + 0)", "int4", list(self.ribs)),), made.values)
+            seen = f"SELECT count(*) AS routes, count(*) FILTER (WHERE {of_ribs}) AS of_ribs"
+            (there,) = await fetch(self.conn, f"{seen} FROM {made.source} AS r", made.values)
+            if there["routes"] < stretch:
+                made.source = ""  # the rest is short, and may be a little longer by now
+                return await self._fetch(made, KEYS["route"], rows)
+            self._is_sparse = there["of_ribs"] * _RARE < there["routes"]
+        self._is_sparse = True
         made.source = _OF_RIBS.format(of_ribs)
         return await self._fetch(made, KEYS["route"], rows)
 

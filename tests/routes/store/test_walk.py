@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from pydantic import SecretStr
 from services.routes.asking.as_path import read_as_path_pattern
 from services.routes.asking.cursors import AttributesKey, PrefixKey, RouteKey
 from services.routes.asking.routes import RouteFilter
+from services.routes.store import walk
 from services.routes.store.ribs import chosen, known_ribs
 from services.routes.store.walk import FEW_SETS, STRETCH, Walk
 from shared.db.engine import create_engine
@@ -60,8 +63,8 @@ async def walked(
     place: RouteKey | None = None
     while True:
         before = len(found)
-        walk = Walk(conn, asked, ribs, few_sets=few_sets, stretch=stretch)
-        async with aclosing(walk.pieces(place, rows)) as pieces:
+        pieces_of = Walk(conn, asked, ribs, few_sets=few_sets, stretch=stretch)
+        async with aclosing(pieces_of.pieces(place, rows)) as pieces:
             async for _, routes in pieces:
                 found += routes
                 if len(found) - before >= again:
@@ -85,24 +88,69 @@ async def test_a_walk_that_is_begun_again_meets_every_route_once(
         assert sorted((row["prefix"], row["rib_id"], row["path_id"]) for _, row in found) == wanted
 
 
-@pytest.mark.parametrize("state", ["current", "withdrawn"])
-@pytest.mark.parametrize("peer", ["192.0.2.1", "192.0.2.2", "192.0.2.99"])
-async def test_routes_of_a_rib_are_the_same_along_the_prefixes_and_from_its_own_pages(
-    conn: AsyncConnection, peer: str, state: StateFilter
+OF_RIBS = {
+    "a peer": RouteFilter(peer_addresses=["192.0.2.1"]),
+    "two peers": RouteFilter(peer_addresses=["192.0.2.2", "2001:db8::7"]),
+    "a family": RouteFilter(families=[0x0201]),
+    "a family of a peer": RouteFilter(peer_addresses=["192.0.2.2"], families=[0x0201]),
+}
+
+
+@pytest.mark.parametrize("rare", [0, 500])
+@pytest.mark.parametrize("state", ["current", "withdrawn", "all"])
+@pytest.mark.parametrize("name", OF_RIBS)
+async def test_routes_of_ribs_are_the_same_along_the_prefixes_and_from_their_own_pages(
+    conn: AsyncConnection,
+    ingest: Ingest,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    state: StateFilter,
+    rare: int,
 ) -> None:
-    asked = RouteFilter(peer_addresses=[peer], state=state)
+    monkeypatch.setattr(walk, "_RARE", rare)
+    await ingest.value(
+        "UPDATE rib.route SET is_withdrawn = true WHERE hashtext(prefix::text) % 3 = 0 RETURNING 1"
+    )
+    asked = replace(OF_RIBS[name], state=state)
     everything = await walked(conn, RouteFilter(state=state), FEW_SETS, 1000, 10_000)
     ribs = chosen((await known_ribs(conn)).ribs, asked)
     wanted = [place for place, row in everything if row["rib_id"] in ribs]
+    assert 3 < len(wanted) < len(everything)
     for stretch in (1, 2, STRETCH):
         for rows, again in ((1, 1), (7, 3), (50, 10_000)):
             found = await walked(conn, asked, FEW_SETS, rows, again, stretch)
             assert [place for place, _ in found] == wanted
 
 
-async def test_a_ribs_own_pages_are_found_without_reading_all_others(
-    conn: AsyncConnection,
+async def test_what_is_rare_among_many_routes_of_a_rib_is_looked_for_along_the_prefixes_for_longer(
+    conn: AsyncConnection, ingest: Ingest
 ) -> None:
+    await ingest.value("UPDATE rib.route SET is_withdrawn = true RETURNING 1")
+    await ingest.value(
+        "UPDATE rib.route SET is_withdrawn = false WHERE prefix = (SELECT max(prefix)"
+        " FROM rib.route JOIN rib.peer_rib USING (rib_id) JOIN rib.peer USING (peer_id)"
+        " WHERE address = '192.0.2.1') RETURNING 1"
+    )
+    asked = RouteFilter(peer_addresses=["192.0.2.1"])
+    ribs = chosen((await known_ribs(conn)).ribs, asked)
+    statements: list[str] = []
+    raw = (await conn.get_raw_connection()).driver_connection
+    assert raw is not None
+    with raw.query_logger(lambda record: statements.append(record.query)):
+        pieces = Walk(conn, asked, ribs, stretch=5).pieces(None, 1)
+        async with aclosing(pieces):
+            routes = [place async for _, found in pieces for place, _ in found]
+        await asyncio.sleep(0)
+    assert len(routes) == 1
+    stretches = [found for one in statements for found in re.findall(r"LIMIT (\d+)\) AS r", one)]
+    assert stretches == ["5", "5", "50", "50"]  # a page of each, and what there is
+    assert "OFFSET 0" in statements[-1]
+
+
+async def test_a_ribs_own_pages_are_found_by_their_index(
+    conn: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "_RARE", 0)
     asked = RouteFilter(peer_addresses=["192.0.2.1"])
     raw = (await conn.get_raw_connection()).driver_connection
     assert raw is not None

@@ -248,10 +248,6 @@ CREATE TABLE rib.route (
     PRIMARY KEY (prefix, rib_id, path_id)
 ) WITH (fillfactor = 95, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX route_attr_id ON rib.route (attr_id);
--- Finds the pages of a RIB that has few routes, for those who ask for this very expression: the
--- planner would take an index of the column for what writes, too, and read ten times as much.
-CREATE INDEX route_of_rib ON rib.route
- USING brin ((rib_id + 0) int4_minmax_multi_ops) WITH (pages_per_range = 32, autosummarize = on);
 -- ANALYZE sees too few of them to know how many sets of attributes there are.
 ALTER TABLE rib.route ALTER attr_id SET (n_distinct = -0.2);
 
