@@ -88,22 +88,20 @@ async def test_a_walk_that_is_begun_again_meets_every_route_once(
         assert sorted((row["prefix"], row["rib_id"], row["path_id"]) for _, row in found) == wanted
 
 
-OF_RIBS = {
-    "a peer": RouteFilter(peer_addresses=["192.0.2.1"]),
-    "two peers": RouteFilter(peer_addresses=["192.0.2.2", "2001:db8::7"]),
-    "a family": RouteFilter(families=[0x0201]),
-    "a family of a peer": RouteFilter(peer_addresses=["192.0.2.2"], families=[0x0201]),
-}
+OF_RIBS = [
+    RouteFilter(peer_addresses=["192.0.2.1"]),
+    RouteFilter(peer_addresses=["192.0.2.2", "2001:db8::7"]),
+    RouteFilter(families=[0x0201]),
+    RouteFilter(peer_addresses=["192.0.2.2"], families=[0x0201]),
+]
 
 
 @pytest.mark.parametrize("rare", [0, 500])
 @pytest.mark.parametrize("state", ["current", "withdrawn", "all"])
-@pytest.mark.parametrize("name", OF_RIBS)
 async def test_routes_of_ribs_are_the_same_along_the_prefixes_and_from_their_own_pages(
     conn: AsyncConnection,
     ingest: Ingest,
     monkeypatch: pytest.MonkeyPatch,
-    name: str,
     state: StateFilter,
     rare: int,
 ) -> None:
@@ -111,15 +109,16 @@ async def test_routes_of_ribs_are_the_same_along_the_prefixes_and_from_their_own
     await ingest.value(
         "UPDATE rib.route SET is_withdrawn = true WHERE hashtext(prefix::text) % 3 = 0 RETURNING 1"
     )
-    asked = replace(OF_RIBS[name], state=state)
     everything = await walked(conn, RouteFilter(state=state), FEW_SETS, 1000, 10_000)
-    ribs = chosen((await known_ribs(conn)).ribs, asked)
-    wanted = [place for place, row in everything if row["rib_id"] in ribs]
-    assert 3 < len(wanted) < len(everything)
-    for stretch in (1, 2, STRETCH):
-        for rows, again in ((1, 1), (7, 3), (50, 10_000)):
-            found = await walked(conn, asked, FEW_SETS, rows, again, stretch)
-            assert [place for place, _ in found] == wanted
+    for one in OF_RIBS:
+        asked = replace(one, state=state)
+        ribs = chosen((await known_ribs(conn)).ribs, asked)
+        wanted = [place for place, row in everything if row["rib_id"] in ribs]
+        assert 3 < len(wanted) < len(everything)
+        for stretch in (1, 2, STRETCH):
+            for rows, again in ((1, 1), (7, 3), (50, 10_000)):
+                found = await walked(conn, asked, FEW_SETS, rows, again, stretch)
+                assert [place for place, _ in found] == wanted
 
 
 async def test_what_is_rare_among_many_routes_of_a_rib_is_looked_for_along_the_prefixes_for_longer(
