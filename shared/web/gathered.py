@@ -68,11 +68,6 @@ class GatheringTransport:
         self.flush()
         self._transport.close()
 
-    def abort(self) -> None:
-        """At once: what has not been sent is lost."""
-        self._pieces, self._bytes = [], 0
-        self._transport.abort()
-
     def get_write_buffer_size(self) -> int:
         """Octets that the kernel has not taken."""
         return self._bytes + self._transport.get_write_buffer_size()

@@ -14,7 +14,7 @@ from fastapi import Depends, Query, Request
 from services.routes.asking import values
 from services.routes.asking.as_path import AsPathPattern, read_as_path_pattern
 from services.routes.asking.values import Match, Network, StateFilter
-from services.routes.asking.words import repeated, split
+from services.routes.asking.words import split
 from shared.contracts.vocabulary import FAMILIES, RIB_VIEWS
 from shared.web.problem import parameter_error
 
@@ -24,7 +24,7 @@ State = Annotated[
     StateFilter,
     Query(description="`current`: active, or the last known of a router not connected now"),
 ]
-Rpki = Annotated[Sequence[RpkiState], repeated("The RPKI state (RFC 6811)")]
+Rpki = Annotated[Sequence[RpkiState], Query(description="The RPKI state (RFC 6811)")]
 
 
 @dataclass(slots=True)

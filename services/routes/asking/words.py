@@ -30,11 +30,6 @@ def _nothing() -> list[str]:
     return []
 
 
-def repeated(description: str) -> Any:  # noqa: ANN401 - as above
-    """The same where `()` is the default: for questions that are asked often."""
-    return Query(description=description)
-
-
 ROUTER = texts("A router's id or address")
 PEER = texts("A peer's id or address")
 ASN = texts("`65000` or `AS65000`")

@@ -49,9 +49,11 @@ FEW_SETS = 500
 STRETCH = 100
 """So many routes are looked at along the prefixes for one of some RIBs."""
 
-_RARE = 500
+RARE = 500
 """One route in so many: to read all routes of such a RIB takes less than to find a page of them."""
+
 _MOST_STRETCHED = 1_000
+"""A piece of more rows has no longer stretch."""
 _MOST_RIBS = 32
 """The index is gone through once for each."""
 
@@ -86,6 +88,7 @@ class Walk:
     moment: datetime | None = None
     few_sets: int = FEW_SETS
     stretch: int = STRETCH
+    rare: int = RARE
     begun: list[Row] | None = None
     """The first routes, where they were looked up."""
     _is_sparse: bool = field(default=False, init=False)
@@ -211,9 +214,7 @@ class Walk:
         routes, a longer stretch is tried first.
         """
         of_ribs = any_of((("(r.rib_id + 0)", "int4", list(self.ribs)),), made.values)
-        for times in (1, 10):
-            if self._is_sparse:
-                break
+        for times in () if self._is_sparse else (1, 10):
             stretch = times * self.stretch * min(rows, _MOST_STRETCHED)
             where = f"{of_one_afi(self.ribs)} AND {made.after}"
             made.source = _STRETCH.format(where, stretch)
@@ -225,7 +226,8 @@ class Walk:
             if there["routes"] < stretch:
                 made.source = ""  # the rest is short, and may be a little longer by now
                 return await self._fetch(made, KEYS["route"], rows)
-            self._is_sparse = there["of_ribs"] * _RARE < there["routes"]
+            if there["of_ribs"] * self.rare < there["routes"]:
+                break
         self._is_sparse = True
         made.source = _OF_RIBS.format(of_ribs)
         return await self._fetch(made, KEYS["route"], rows)

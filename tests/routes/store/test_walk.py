@@ -14,9 +14,8 @@ from pydantic import SecretStr
 from services.routes.asking.as_path import read_as_path_pattern
 from services.routes.asking.cursors import AttributesKey, PrefixKey, RouteKey
 from services.routes.asking.routes import RouteFilter
-from services.routes.store import walk
 from services.routes.store.ribs import chosen, known_ribs
-from services.routes.store.walk import FEW_SETS, STRETCH, Walk
+from services.routes.store.walk import FEW_SETS, RARE, STRETCH, Walk
 from shared.db.engine import create_engine
 from tests.routes.many import Many
 
@@ -55,7 +54,9 @@ async def walked(
     few_sets: int,
     rows: int,
     again: int,
+    *,
     stretch: int = STRETCH,
+    rare: int = RARE,
 ) -> list[tuple[RouteKey, Any]]:
     """All routes; after `again` of them the walk is given up and begun where it was."""
     ribs = chosen((await known_ribs(conn)).ribs, asked)
@@ -63,8 +64,8 @@ async def walked(
     place: RouteKey | None = None
     while True:
         before = len(found)
-        pieces_of = Walk(conn, asked, ribs, few_sets=few_sets, stretch=stretch)
-        async with aclosing(pieces_of.pieces(place, rows)) as pieces:
+        walk = Walk(conn, asked, ribs, few_sets=few_sets, stretch=stretch, rare=rare)
+        async with aclosing(walk.pieces(place, rows)) as pieces:
             async for _, routes in pieces:
                 found += routes
                 if len(found) - before >= again:
@@ -96,16 +97,11 @@ OF_RIBS = [
 ]
 
 
-@pytest.mark.parametrize("rare", [0, 500])
+@pytest.mark.parametrize("rare", [0, RARE])
 @pytest.mark.parametrize("state", ["current", "withdrawn", "all"])
 async def test_routes_of_ribs_are_the_same_along_the_prefixes_and_from_their_own_pages(
-    conn: AsyncConnection,
-    ingest: Ingest,
-    monkeypatch: pytest.MonkeyPatch,
-    state: StateFilter,
-    rare: int,
+    conn: AsyncConnection, ingest: Ingest, state: StateFilter, rare: int
 ) -> None:
-    monkeypatch.setattr(walk, "_RARE", rare)
     await ingest.value(
         "UPDATE rib.route SET is_withdrawn = true WHERE hashtext(prefix::text) % 3 = 0 RETURNING 1"
     )
@@ -117,7 +113,7 @@ async def test_routes_of_ribs_are_the_same_along_the_prefixes_and_from_their_own
         assert 3 < len(wanted) < len(everything)
         for stretch in (1, 2, STRETCH):
             for rows, again in ((1, 1), (7, 3), (50, 10_000)):
-                found = await walked(conn, asked, FEW_SETS, rows, again, stretch)
+                found = await walked(conn, asked, FEW_SETS, rows, again, stretch=stretch, rare=rare)
                 assert [place for place, _ in found] == wanted
 
 
@@ -147,15 +143,14 @@ async def test_what_is_rare_among_many_routes_of_a_rib_is_looked_for_along_the_p
 
 
 async def test_a_ribs_own_pages_are_found_by_their_index(
-    conn: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+    conn: AsyncConnection,
 ) -> None:
-    monkeypatch.setattr(walk, "_RARE", 0)
     asked = RouteFilter(peer_addresses=["192.0.2.1"])
     raw = (await conn.get_raw_connection()).driver_connection
     assert raw is not None
     sent: list[Any] = []
     with raw.query_logger(sent.append):
-        await walked(conn, asked, FEW_SETS, 7, 10_000, stretch=1)
+        await walked(conn, asked, FEW_SETS, 7, 10_000, stretch=1, rare=0)
         await asyncio.sleep(0)
     of_rib = next(record for record in sent if "OFFSET 0" in record.query)
     await raw.execute("SET enable_seqscan = off")
