@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.ingest.app import create_app, end_process
 from services.ingest.collector import Collector
-from services.ingest.connection import PEER_EVENTS
+from services.ingest.router import PEER_EVENTS
 from services.ingest.settings import IngestSettings
 from services.ingest.workers import SharedPort, Workers
 from shared import log

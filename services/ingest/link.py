@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from services.ingest import metrics
-from services.ingest.connection import TooManyPeers
 from services.ingest.limits import Waiting
+from services.ingest.router import TooManyPeers
 from services.ingest.wire import FramingError
 
 if TYPE_CHECKING:

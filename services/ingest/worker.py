@@ -17,7 +17,7 @@ import uvloop
 from prometheus_client import generate_latest
 
 from services.ingest.collector import Collector
-from services.ingest.connection import PEER_EVENTS
+from services.ingest.router import PEER_EVENTS
 from services.ingest.settings import IngestSettings
 from services.ingest.worker_link import answer
 from shared import log

@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from services.ingest.batcher import Batcher
 from services.ingest.changes import PeerCameUp, RouterConnected, TableComplete
-from services.ingest.connection import MAX_PEERS, RouterConnection, TooManyPeers
+from services.ingest.connection import RouterConnection
 from services.ingest.registry import PeerSession, Rib
+from services.ingest.router import MAX_PEERS, TooManyPeers
 from tests.ingest import speaker
 from tests.ingest.conftest import running
 from tests.ingest.wire import octets as o

@@ -11,9 +11,9 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from services.ingest.connection import TooManyPeers
 from services.ingest.limits import Patience, Seldom, Unfinished
 from services.ingest.link import READ_BYTES, Link
+from services.ingest.router import TooManyPeers
 from services.ingest.wire import FramingError
 from tests.ingest import speaker
 from tests.ingest.conftest import DEADLINE
