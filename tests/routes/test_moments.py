@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.routes.answering.moments import cautions
-from services.routes.store.past import is_mostly_touched, ribs_at
+from services.routes.answering.route_answers import Question, RouteAnswers
+from services.routes.asking.routes import RouteFilter
+from services.routes.store.past import is_mostly_touched, ribs_at, ribs_then
 from services.routes.store.ribs import known_ribs
 from shared.contracts.envelope import rfc3339
 from tests.ingest import speaker
@@ -39,8 +41,36 @@ async def test_what_is_no_longer_kept_is_said(api: Api, ingest: Ingest) -> None:
     assert any("no longer kept" in one for one in body["meta"]["warnings"])
     before = datetime.now(UTC) - timedelta(days=4_000)
     async with api.app.state.engine.connect() as conn:
-        (caution,) = await cautions(conn, before)
+        _, _, reach = await ribs_then(conn, RouteFilter(), before)
+    (caution,) = cautions(reach, before)
     assert caution.startswith("nothing is known of")
+
+
+async def test_an_answer_is_not_final_where_events_came_after_it_was_begun(
+    api: Api, ingest: Ingest
+) -> None:
+    await ingest.say(speaker.peer_up(PEER), speaker.announce(PEER, "10.0.0.0/8"))
+    await ingest.value("UPDATE rib.router SET first_seen = first_seen - interval '1 h' RETURNING 1")
+    behind = "UPDATE rib.progress SET committed_at = committed_at - interval '1 h', last_seq = 0"
+    await ingest.value(f"{behind} WHERE stage = 'current' RETURNING 1")
+    question = Question(RouteFilter(), datetime.now(UTC) - timedelta(minutes=1))
+    async with api.app.state.engine.connect() as conn:
+        answers = await RouteAnswers.to(question, conn, api.app.state)
+        await ingest.value("DELETE FROM rib.progress WHERE stage = 'history' RETURNING 1")
+        page = await answers.page(10)
+    assert any("may be written yet" in one for one in page.warnings)
+    body = await api.get("/routes", timestamp="-1m")
+    assert body["meta"]["warnings"] == []
+
+
+async def test_a_count_of_the_past_says_how_sure_it_is_as_the_routes_do(
+    api: Api, ingest: Ingest
+) -> None:
+    await ingest.say(speaker.peer_up(PEER), speaker.announce(PEER, "10.0.0.0/8"))
+    body = await api.get("/routes/summary", timestamp="-0s")
+    assert any("may be written yet" in one for one in body["meta"]["warnings"])
+    body = await api.get("/routes/summary")
+    assert any("may be stale" in one for one in body["meta"]["warnings"])
 
 
 async def test_stale_then_and_active_now(api: Api, ingest: Ingest) -> None:

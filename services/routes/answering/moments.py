@@ -5,19 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from services.routes.store.past import Reach, reach
 from shared.contracts.envelope import rfc3339
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from services.routes.store.past import Reach
 
 # A batch waits for a second at most, and is written in less.
 _SETTLING = timedelta(seconds=5)
 
 
-async def cautions(conn: AsyncConnection, moment: datetime) -> list[str]:
+def cautions(reach: Reach, moment: datetime) -> list[str]:
     """Why the answer about this moment may not be all that was, or will not stay."""
-    sentence = _caution(await reach(conn), moment, datetime.now(UTC))
+    sentence = _caution(reach, moment, datetime.now(UTC))
     return [] if sentence is None else [sentence]
 
 

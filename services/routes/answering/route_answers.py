@@ -18,14 +18,14 @@ from services.routes.asking.words import as_asked
 from services.routes.store.current import statement, tables
 from services.routes.store.driver import fetch
 from services.routes.store.lookup import look_up
-from services.routes.store.past import ribs_at
+from services.routes.store.past import ribs_then
 from services.routes.store.ribs import chosen, known_ribs, with_routes
 from services.routes.store.walk import Walk
 from shared.contracts.envelope import rfc3339
 from shared.web.problem import parameter_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
     from starlette.datastructures import State
@@ -79,7 +79,9 @@ class RouteAnswers:
         ribs: Mapping[int, Rib],
         as_of: datetime | None,
         state: State,
+        *,
         begun: list[Row] | None = None,
+        told: Sequence[str] = (),
     ) -> None:
         self.as_of = as_of
         self.ribs = ribs
@@ -90,6 +92,7 @@ class RouteAnswers:
         self._question = question
         self._state = state
         self._begun = begun
+        self._told = told
         self._texts = self._texts_for("json")
         self._routes = self._renderer()
 
@@ -103,17 +106,19 @@ class RouteAnswers:
         """
         if question.asked.rpki and state.enrichment.rpki_state("0.0.0.0/0", None) is None:
             raise parameter_error("rpki", "there are no VRPs to tell by; see ROUTES_VRPS_FILE")
-        is_now = question.moment is None
-        found = await look_up(conn, question.asked, looked_up) if looked_up and is_now else None
+        asked, moment = question.asked, question.moment
+        if moment is not None:
+            known, ribs, reach = await ribs_then(conn, asked, moment)
+            return cls(conn, question, ribs, known.as_of, state, told=cautions(reach, moment))
+        found = await look_up(conn, asked, looked_up) if looked_up else None
         known, begun = found or (await known_ribs(conn), None)
-        ribs: Mapping[int, Rib] = chosen(known.ribs, question.asked)
-        if question.moment is not None:
-            ribs = await ribs_at(conn, ribs, question.moment)
-        return cls(conn, question, ribs, known.as_of, state, begun)
+        return cls(conn, question, chosen(known.ribs, asked), known.as_of, state, begun=begun)
 
     def about(self, question: Question) -> RouteAnswers:
         """The answers to another question about the same RIBs."""
-        return RouteAnswers(self.conn, question, self.ribs, self.as_of, self._state)
+        return RouteAnswers(
+            self.conn, question, self.ribs, self.as_of, self._state, told=self._told
+        )
 
     def rpki_state(self, rib_id: int, prefix: str | None, origin: int | None) -> str | None:
         """Of a route of this RIB; None where there is none."""
@@ -124,9 +129,8 @@ class RouteAnswers:
         found, following, warnings = await self._collect(limit, after)
         texts = await self._texts.of(self.conn, (row["attr_id"] for row in found))
         items = self._routes.json(found, texts)
-        if self.moment is not None:
-            warnings += await cautions(self.conn, self.moment)
-        return Page(items, following, [*self._routes.warnings(), *warnings, *self._guards()])
+        told = [*self._routes.warnings(), *warnings, *self._told, *self._guards()]
+        return Page(items, following, told)
 
     async def count(self) -> int:
         """Routes of all pages."""
@@ -163,10 +167,10 @@ class RouteAnswers:
             async for rows in pieces:
                 yield rows, await texts_by_id.of(self.conn, (row["attr_id"] for row in rows))
 
-    async def cautions(self) -> list[str]:
+    def cautions(self) -> list[str]:
         """What must be known of the whole answer, before any route of it is read."""
         if self.moment is not None:
-            return await cautions(self.conn, self.moment)
+            return list(self._told)
         lost = {router_name(rib) for rib in self.ribs.values() if rib["state"] == "lost"}
         return [
             f"routes of router {name} may be stale: its connection ended" for name in sorted(lost)

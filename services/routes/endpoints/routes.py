@@ -136,7 +136,7 @@ async def _pieces(
         stack.enter_context(heavy(request))
         conn = await stack.enter_async_context(reading(request))
         answers = await RouteAnswers.to(question, conn, request.app.state)
-        headers |= stream_headers(answers.as_of, await answers.cautions())
+        headers |= stream_headers(answers.as_of, answers.cautions())
         pieces = await stack.enter_async_context(aclosing(answers.stream(form)))
         async for piece in pieces:
             yield piece
@@ -173,6 +173,7 @@ async def summarize_routes(
     told = question.told() | {"group_by": list(groups), "limit": limit}
     meta = page_meta(started, len(counts[:limit]), told, answers.as_of)
     meta.total, meta.truncated = len(counts), len(counts) > limit
+    meta.warnings = answers.cautions()
     return Envelope(data=counts[:limit], meta=meta)
 
 

@@ -18,11 +18,11 @@ events are read, by their prefix. So the RIB of a peer is read along its table, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from services.routes.store.driver import fetch
-from services.routes.store.ribs import by_rib
+from services.routes.store.ribs import NOW, by_rib, chosen, remembered_ribs, ribs_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from services.routes.store.ribs import Rib
+    from services.routes.asking.routes import RouteFilter
+    from services.routes.store.driver import Row
+    from services.routes.store.ribs import Known, Rib
 
 # A withdrawal is a change, but not of a route that was gone already, with its session: then the
 # last change is an announcement, and the row does not say until when the route was there.
@@ -265,16 +267,19 @@ SELECT (SELECT min(first_seen) FROM rib.router) AS known_from,
 """
 
 
-async def ribs_at(
-    conn: AsyncConnection, ribs: Mapping[int, Rib], moment: datetime
-) -> dict[int, Rib]:
-    """These RIBs as they were: which sessions counted, and how their peers were.
-
-    A peer of whose sessions nothing is known any more (SESSION_RETENTION) is taken to be up.
-    """
-    found = await fetch(conn, _RIBS_AT, {"ribs": list(ribs), "moment": moment})
-    then = {row["rib_id"]: row for row in found}
-    return {rib_id: {**rib, **then[rib_id]} for rib_id, rib in ribs.items()}
+_OF_THEN = (
+    "valid_session",
+    "down_session",
+    "complete_session",
+    "complete_at",
+    "session",
+    "state",
+    "since",
+    "down_at",
+)
+_RIBS_THEN = f"""
+SELECT * FROM ({NOW}) AS now CROSS JOIN ({_REACH}) AS reach LEFT JOIN ({_RIBS_AT}) AS b ON true
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +293,41 @@ class Reach:
     written_until: datetime
 
 
-async def reach(conn: AsyncConnection) -> Reach:
-    """From when to when moments can be asked about."""
-    (row,) = await fetch(conn, _REACH, {})
-    return Reach(row["known_from"], row["kept_from"], row["written_until"])
+async def ribs_then(
+    conn: AsyncConnection, asked: RouteFilter, moment: datetime
+) -> tuple[Known, dict[int, Rib], Reach]:
+    """What there is now, the RIBs that are asked for as they were, and the history's reach.
+
+    In one round trip while the RIBs are those that the service was told before. The reach is that
+    of before any event is read: what is not told of it may be there, but not the other way round.
+    """
+    known = await remembered_ribs(conn)
+    found = await _fetch_ribs(conn, _RIBS_THEN, chosen(known.ribs, asked), moment)
+    if found[0]["version"] != known.version:
+        known = await ribs_now(conn, found[0])
+        found = await _fetch_ribs(conn, _RIBS_THEN, chosen(known.ribs, asked), moment)
+    first = found[0]
+    reach = Reach(first["known_from"], first["kept_from"], first["written_until"])
+    ribs = _changed(chosen(known.ribs, asked), found)
+    return replace(known, as_of=first["as_of"]), ribs, reach
+
+
+async def ribs_at(
+    conn: AsyncConnection, ribs: Mapping[int, Rib], moment: datetime
+) -> dict[int, Rib]:
+    """These RIBs as they were: which sessions counted, and how their peers were.
+
+    A peer of whose sessions nothing is known any more (SESSION_RETENTION) is taken to be up.
+    """
+    return _changed(ribs, await _fetch_ribs(conn, _RIBS_AT, ribs, moment))
+
+
+async def _fetch_ribs(
+    conn: AsyncConnection, sql: str, ribs: Mapping[int, Rib], moment: datetime
+) -> list[Row]:
+    return await fetch(conn, sql, {"ribs": list(ribs), "moment": moment})
+
+
+def _changed(ribs: Mapping[int, Rib], found: list[Row]) -> dict[int, Rib]:
+    then = {row["rib_id"]: {name: row[name] for name in _OF_THEN} for row in found}
+    return {rib_id: {**rib, **then[rib_id]} for rib_id, rib in ribs.items()}
