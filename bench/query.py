@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Figure = dict[str, Any]
 
 CLIENTS = 16
-SECONDS = 10.0
+SECONDS = 30.0
 ANSWERS = 1_000
 """At least so many of each kind, so that ten are slower than 99 of 100."""
 WARM_SECONDS = 3.0
@@ -90,8 +90,11 @@ def _at_once(kind: Kind) -> Figure:
 
 
 def _streamed(path: str) -> Figure:
-    figure = _ask([path], clients=1, seconds=0.0)
-    return {"figure": "table of a peer at a past moment, streamed", "path": path} | figure
+    """The second time: some systems take the files of what is seldom read out of memory."""
+    first, second = (_ask([path], clients=1, seconds=0.0) for _ in range(2))
+    names = ("first_byte_p50_ms", "lines_per_second")
+    before = {f"{name}, first time": first[name] for name in names}
+    return {"figure": "table of a peer at a past moment, streamed", "path": path} | second | before
 
 
 def _ask(
