@@ -90,10 +90,10 @@ def _at_once(kind: Kind) -> Figure:
 
 
 def _streamed(path: str) -> Figure:
-    """The second time: some systems take the files of what is seldom read out of memory."""
+    """Asked twice, and both are told: some systems drop files from memory that are seldom read."""
     first, second = (_ask([path], clients=1, seconds=0.0) for _ in range(2))
-    names = ("first_byte_p50_ms", "lines_per_second")
-    before = {f"{name}, first time": first[name] for name in names}
+    names = ("first_byte_p50_ms", "lines_per_second", "refused")
+    before = {f"{name}, first time": first[name] for name in names if name in first}
     return {"figure": "table of a peer at a past moment, streamed", "path": path} | second | before
 
 

@@ -117,14 +117,18 @@ def _at(ordered: list[float], share: float) -> float:
     return round(1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)], 2)
 
 
-def _go_first() -> None:
-    with suppress(AttributeError, PermissionError):  # Linux alone has it, for who is privileged
+def _go_first() -> bool:
+    """Whether we may: Linux alone has it, for who is privileged."""
+    with suppress(AttributeError, PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        return True
+    return False
 
 
 def main() -> None:
-    _go_first()
-    print(json.dumps(asyncio.run(run(json.load(sys.stdin)))))
+    goes_first = _go_first()
+    figures = asyncio.run(run(json.load(sys.stdin)))
+    print(json.dumps(figures | {"clients_go_first": goes_first}))
 
 
 if __name__ == "__main__":

@@ -125,8 +125,9 @@ class RouterConnection:
         self._flow.end()
         if (rest := self._decoder.close()) is not None:
             self._log.warning("connection ended inside a message", error=str(rest))
-        if self._router is not None:
-            self._router.end(reason, self._now_us())
+        router, self._router = self._router, None  # which knows us: neither would be let go of
+        if router is not None:
+            router.end(reason, self._now_us())
 
     @property
     def bgp_id(self) -> str | None:
@@ -140,7 +141,7 @@ class RouterConnection:
     def expire(self) -> None:
         """Tables that had the time to be sent again count as complete."""
         if self._router is not None:
-            self._router.expire(self._now_us())
+            self._router.expire(self._now_us)
 
     def _listened_seconds(self) -> float:
         """A clock that stands still while the router waits for us: its table may be under way."""

@@ -116,7 +116,7 @@ class Router:
         """Whether one of these peers has a session here."""
         return any(peer.peer_id in peer_ids for peer in self._peers.values())
 
-    def expire(self, time_us: int) -> None:
+    def expire(self, now_us: Callable[[], int]) -> None:
         """Ends the waiting for End-of-RIBs of peers that had the time to send their tables.
 
         Many routers send none, or not for each family; what they did not send again is gone.
@@ -126,7 +126,7 @@ class Router:
             if peer.complete_by is not None and peer.complete_by <= now:
                 peer.complete_by = None
                 self._log.info("table counts as complete", peer_id=peer.peer_id, key=header)
-                self._complete(peer, None, None, time_us, None)
+                self._complete(peer, None, None, now_us(), None)
 
     async def add_routes(self, message: RouteMonitoring, time_us: int, read_at: float) -> None:
         """Takes the routes of a Route Monitoring, read off the socket at `read_at`."""

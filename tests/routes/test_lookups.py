@@ -15,7 +15,7 @@ from services.routes.asking.values import read_prefix
 from services.routes.store import lookup
 from services.routes.store.driver import fetch
 from services.routes.store.lookup import look_up
-from services.routes.store.past import ribs_at, ribs_then
+from services.routes.store.past import chosen_at, ribs_at
 from services.routes.store.ribs import known_ribs
 from services.routes.store.walk import Walk
 from tests.ingest import speaker
@@ -147,17 +147,16 @@ async def test_the_ribs_of_a_moment_take_one_trip_and_two_more_after_one_has_cha
 ) -> None:
     asked, moment = RouteFilter(), datetime.now(UTC)
     await ingest.say(speaker.peer_up(PEER), speaker.announce(PEER, "10.0.0.0/8"))
-    _, before, _ = await ribs_then(conn, asked, moment)
+    before, _, _ = await chosen_at(conn, asked, moment)
     async with trips(conn) as sent:
-        _, again, _ = await ribs_then(conn, asked, moment)
+        again, _, _ = await chosen_at(conn, asked, moment)
     assert (len(sent), again) == (1, before)
     await ingest.say(speaker.peer_up(OTHER), speaker.announce(OTHER, "10.0.0.0/8"))
     async with trips(conn) as sent:
-        known, after, _ = await ribs_then(conn, asked, datetime.now(UTC))
+        after, _, _ = await chosen_at(conn, asked, datetime.now(UTC))
     assert len(sent) == 3
     assert len(after) == len(before) + 1
-    assert known == await known_ribs(conn)
-    assert after == await ribs_at(conn, known.ribs, datetime.now(UTC))
+    assert after == await ribs_at(conn, (await known_ribs(conn)).ribs, datetime.now(UTC))
 
 
 async def test_a_lookup_gives_up_where_ribs_change_faster_than_they_are_read(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from services.routes.answering.moments import cautions
 from services.routes.answering.route_answers import Question, RouteAnswers
 from services.routes.asking.routes import RouteFilter
-from services.routes.store.past import is_mostly_touched, ribs_at, ribs_then
+from services.routes.store.past import chosen_at, is_mostly_touched, ribs_at
 from services.routes.store.ribs import known_ribs
 from shared.contracts.envelope import rfc3339
 from tests.ingest import speaker
@@ -41,7 +41,7 @@ async def test_what_is_no_longer_kept_is_said(api: Api, ingest: Ingest) -> None:
     assert any("no longer kept" in one for one in body["meta"]["warnings"])
     before = datetime.now(UTC) - timedelta(days=4_000)
     async with api.app.state.engine.connect() as conn:
-        _, _, reach = await ribs_then(conn, RouteFilter(), before)
+        _, reach, _ = await chosen_at(conn, RouteFilter(), before)
     (caution,) = cautions(reach, before)
     assert caution.startswith("nothing is known of")
 
@@ -56,6 +56,7 @@ async def test_an_answer_is_not_final_where_events_came_after_it_was_begun(
     question = Question(RouteFilter(), datetime.now(UTC) - timedelta(minutes=1))
     async with api.app.state.engine.connect() as conn:
         answers = await RouteAnswers.to(question, conn, api.app.state)
+        # As if ingest had caught up meanwhile: to read how far it is only now would be too late.
         await ingest.value("DELETE FROM rib.progress WHERE stage = 'history' RETURNING 1")
         page = await answers.page(10)
     assert any("may be written yet" in one for one in page.warnings)
@@ -63,14 +64,21 @@ async def test_an_answer_is_not_final_where_events_came_after_it_was_begun(
     assert body["meta"]["warnings"] == []
 
 
-async def test_a_count_of_the_past_says_how_sure_it_is_as_the_routes_do(
-    api: Api, ingest: Ingest
-) -> None:
+async def test_before_any_router_was_heard_of_nothing_is_known(api: Api) -> None:
+    body = await api.get("/routes", timestamp="-0s")
+    assert body["data"] == []
+    (warning,) = body["meta"]["warnings"]
+    assert "no router was heard of yet" in warning
+
+
+async def test_counts_say_whether_routes_may_be_missing_or_stale(api: Api, ingest: Ingest) -> None:
     await ingest.say(speaker.peer_up(PEER), speaker.announce(PEER, "10.0.0.0/8"))
     body = await api.get("/routes/summary", timestamp="-0s")
     assert any("may be written yet" in one for one in body["meta"]["warnings"])
     body = await api.get("/routes/summary")
     assert any("may be stale" in one for one in body["meta"]["warnings"])
+    body = await api.get("/routes/summary", state="active")
+    assert body["meta"]["warnings"] == []
 
 
 async def test_stale_then_and_active_now(api: Api, ingest: Ingest) -> None:

@@ -18,7 +18,7 @@ from services.routes.asking.words import as_asked
 from services.routes.store.current import statement, tables
 from services.routes.store.driver import fetch
 from services.routes.store.lookup import look_up
-from services.routes.store.past import ribs_then
+from services.routes.store.past import chosen_at
 from services.routes.store.ribs import chosen, known_ribs, with_routes
 from services.routes.store.walk import Walk
 from shared.contracts.envelope import rfc3339
@@ -81,7 +81,7 @@ class RouteAnswers:
         state: State,
         *,
         begun: list[Row] | None = None,
-        told: Sequence[str] = (),
+        of_moment: Sequence[str] = (),
     ) -> None:
         self.as_of = as_of
         self.ribs = ribs
@@ -92,7 +92,7 @@ class RouteAnswers:
         self._question = question
         self._state = state
         self._begun = begun
-        self._told = told
+        self._of_moment = of_moment
         self._texts = self._texts_for("json")
         self._routes = self._renderer()
 
@@ -108,8 +108,8 @@ class RouteAnswers:
             raise parameter_error("rpki", "there are no VRPs to tell by; see ROUTES_VRPS_FILE")
         asked, moment = question.asked, question.moment
         if moment is not None:
-            known, ribs, reach = await ribs_then(conn, asked, moment)
-            return cls(conn, question, ribs, known.as_of, state, told=cautions(reach, moment))
+            ribs, reach, as_of = await chosen_at(conn, asked, moment)
+            return cls(conn, question, ribs, as_of, state, of_moment=cautions(reach, moment))
         found = await look_up(conn, asked, looked_up) if looked_up else None
         known, begun = found or (await known_ribs(conn), None)
         return cls(conn, question, chosen(known.ribs, asked), known.as_of, state, begun=begun)
@@ -117,7 +117,7 @@ class RouteAnswers:
     def about(self, question: Question) -> RouteAnswers:
         """The answers to another question about the same RIBs."""
         return RouteAnswers(
-            self.conn, question, self.ribs, self.as_of, self._state, told=self._told
+            self.conn, question, self.ribs, self.as_of, self._state, of_moment=self._of_moment
         )
 
     def rpki_state(self, rib_id: int, prefix: str | None, origin: int | None) -> str | None:
@@ -129,8 +129,8 @@ class RouteAnswers:
         found, following, warnings = await self._collect(limit, after)
         texts = await self._texts.of(self.conn, (row["attr_id"] for row in found))
         items = self._routes.json(found, texts)
-        told = [*self._routes.warnings(), *warnings, *self._told, *self._guards()]
-        return Page(items, following, told)
+        warnings = [*self._routes.warnings(), *warnings, *self._of_moment, *self._guards()]
+        return Page(items, following, warnings)
 
     async def count(self) -> int:
         """Routes of all pages."""
@@ -170,7 +170,9 @@ class RouteAnswers:
     def cautions(self) -> list[str]:
         """What must be known of the whole answer, before any route of it is read."""
         if self.moment is not None:
-            return list(self._told)
+            return list(self._of_moment)
+        if self.asked.state in {"active", "withdrawn"}:
+            return []
         lost = {router_name(rib) for rib in self.ribs.values() if rib["state"] == "lost"}
         return [
             f"routes of router {name} may be stale: its connection ended" for name in sorted(lost)

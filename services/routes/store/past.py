@@ -9,7 +9,8 @@ table, unlike that of a Peer Down. While its table was being sent again, the his
 it had been said by then.
 
 `route_at` stands in a statement where `rib.route` would stand and has its columns, `ribs_at` turns
-RIBs into what they were: whatever asks the current RIB asks the past with these two.
+RIBs into what they were, and `chosen_at` those that a question is about: whatever asks the current
+RIB asks the past with these.
 
 Every route that there was has a row in the current RIB, which is kept as long as the history. A row
 that nothing has touched since the moment is as it was then; of the others, and only of those, the
@@ -18,7 +19,7 @@ events are read, by their prefix. So the RIB of a peer is read along its table, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from services.routes.store.driver import fetch
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from services.routes.asking.routes import RouteFilter
     from services.routes.store.driver import Row
-    from services.routes.store.ribs import Known, Rib
+    from services.routes.store.ribs import Rib
 
 # A withdrawal is a change, but not of a route that was gone already, with its session: then the
 # last change is an announcement, and the row does not say until when the route was there.
@@ -265,9 +266,11 @@ SELECT (SELECT min(first_seen) FROM rib.router) AS known_from,
          WHERE h.stage = 'history' AND h.last_seq > coalesce(c.last_seq, 0)
        )) AS written_until
 """
-
-
-_OF_THEN = (
+_RIBS_AND_REACH = f"""
+SELECT * FROM ({NOW}) AS now CROSS JOIN ({_REACH}) AS reach LEFT JOIN ({_RIBS_AT}) AS b ON true
+"""
+# What a RIB was by then; the rows may have what is of now as well.
+_OF_A_MOMENT = (
     "valid_session",
     "down_session",
     "complete_session",
@@ -277,9 +280,6 @@ _OF_THEN = (
     "since",
     "down_at",
 )
-_RIBS_THEN = f"""
-SELECT * FROM ({NOW}) AS now CROSS JOIN ({_REACH}) AS reach LEFT JOIN ({_RIBS_AT}) AS b ON true
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,23 +293,23 @@ class Reach:
     written_until: datetime
 
 
-async def ribs_then(
+async def chosen_at(
     conn: AsyncConnection, asked: RouteFilter, moment: datetime
-) -> tuple[Known, dict[int, Rib], Reach]:
-    """What there is now, the RIBs that are asked for as they were, and the history's reach.
+) -> tuple[dict[int, Rib], Reach, datetime | None]:
+    """The RIBs that are asked for as they were, the history's reach, and the last commit.
 
-    In one round trip while the RIBs are those that the service was told before. The reach is that
-    of before any event is read: what is not told of it may be there, but not the other way round.
+    In one round trip while the RIBs are those that the service was told before; else they are read
+    once more. The reach was read before them: what was written since may be in the answer although
+    it is not told to be.
     """
     known = await remembered_ribs(conn)
-    found = await _fetch_ribs(conn, _RIBS_THEN, chosen(known.ribs, asked), moment)
-    if found[0]["version"] != known.version:
-        known = await ribs_now(conn, found[0])
-        found = await _fetch_ribs(conn, _RIBS_THEN, chosen(known.ribs, asked), moment)
+    found = await _fetch_ribs(conn, _RIBS_AND_REACH, chosen(known.ribs, asked), moment)
     first = found[0]
+    if first["version"] != known.version:
+        known = await ribs_now(conn, first)
+        found = await _fetch_ribs(conn, _RIBS_AT, chosen(known.ribs, asked), moment)
     reach = Reach(first["known_from"], first["kept_from"], first["written_until"])
-    ribs = _changed(chosen(known.ribs, asked), found)
-    return replace(known, as_of=first["as_of"]), ribs, reach
+    return _as_they_were(chosen(known.ribs, asked), found), reach, first["as_of"]
 
 
 async def ribs_at(
@@ -319,7 +319,7 @@ async def ribs_at(
 
     A peer of whose sessions nothing is known any more (SESSION_RETENTION) is taken to be up.
     """
-    return _changed(ribs, await _fetch_ribs(conn, _RIBS_AT, ribs, moment))
+    return _as_they_were(ribs, await _fetch_ribs(conn, _RIBS_AT, ribs, moment))
 
 
 async def _fetch_ribs(
@@ -328,6 +328,6 @@ async def _fetch_ribs(
     return await fetch(conn, sql, {"ribs": list(ribs), "moment": moment})
 
 
-def _changed(ribs: Mapping[int, Rib], found: list[Row]) -> dict[int, Rib]:
-    then = {row["rib_id"]: {name: row[name] for name in _OF_THEN} for row in found}
+def _as_they_were(ribs: Mapping[int, Rib], found: list[Row]) -> dict[int, Rib]:
+    then = {row["rib_id"]: {name: row[name] for name in _OF_A_MOMENT} for row in found}
     return {rib_id: {**rib, **then[rib_id]} for rib_id, rib in ribs.items()}

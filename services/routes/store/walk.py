@@ -60,7 +60,8 @@ _MOST_RIBS = 32
 _MOST_SETS = 5_000
 _MOST_ROWS = 20_000
 _FIRST_ROWS = 200
-# What fits into a socket: so the server is on the next rows while these are put into text.
+# They are put into text while the server is on the next, of which so many fit into the socket: what
+# has no room there waits until we read.
 _STREAM_ROWS = 1_000
 _HASH_MIN = -(2**63)
 _FIRST_OF_SET = ("0.0.0.0/0", 0, -(2**31))
