@@ -1,20 +1,20 @@
 #!/bin/sh
-# Installs the Debian packages that the router tests run, where that is possible:
-# FRR, GoBGP and ExaBGP; and tcpdump, for real packet captures. Says in one line what it does, or
-# why it does nothing.
+# Installs the Debian packages that tests run, where that is possible: the routers FRR, GoBGP and
+# ExaBGP; tcpdump and Wireshark's editcap, for real packet captures; Chromium, for the docs page.
+# Says in one line what it does, or why it does nothing.
 #
-# The tests start their own routers on loopback. The packages, however, bring system services
+# The tests start their own routers on loopback. Their packages, however, bring system services
 # that would start at once and at every boot, so that the machine would speak BGP: a policy-rc.d
 # (invoke-rc.d(8)) refuses them while apt runs, and afterwards they are disabled.
 #
 # Exit status: always 0. Where the packages cannot be had, the tests skip and name them.
 set -eu
 
-PACKAGES="frr gobgpd exabgp tcpdump"
+PACKAGES="frr gobgpd exabgp tcpdump wireshark-common chromium"
 POLICY=/usr/sbin/policy-rc.d
 
 say() {
-    echo "router tests: $*"
+    echo "packages for tests: $*"
 }
 
 is_installed() {
@@ -67,8 +67,10 @@ say "installing$missing"
 refuse_services
 # One word per package on purpose:
 # shellcheck disable=SC2086
-if install $missing || { apt-get update --quiet >/dev/null && install $missing; }; then
-    disable_services $missing
-else
-    say "apt-get failed; tests that need$missing are skipped"
+if ! install $missing && { ! apt-get update --quiet >/dev/null || ! install $missing; }; then
+    for package in $missing; do
+        install "$package" || say "apt-get failed; tests that need $package are skipped"
+    done
 fi
+# shellcheck disable=SC2086
+disable_services $missing
