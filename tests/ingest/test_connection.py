@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import itertools
 import logging
 import time
+import weakref
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -138,6 +141,9 @@ class Ids:
     def join(self, *_: object) -> None:
         """Nobody asks."""
 
+    def leave(self, *_: object) -> dict[int, int]:
+        return {}
+
     async def session(self, _: int, _peer: PeerHeader, *, is_inferred: bool) -> PeerSession:
         return PeerSession(1, 1, is_inferred)
 
@@ -152,7 +158,7 @@ def connect(batcher: Batcher, clock: Callable[[], float]) -> RouterConnection:
         registry=cast("Registry", Ids()),
         batcher=batcher,
         max_message=2**20,
-        now_us=lambda: time.time_ns() // 1000,
+        now_us=itertools.count(1).__next__,
         clock=clock,
         complete_seconds=600,
     )
@@ -196,3 +202,32 @@ async def test_the_time_in_which_a_router_waits_for_us_is_not_taken_from_its_tab
     now += 2
     connection.expire()
     assert [type(one) for one in await written()] == [TableComplete]
+
+
+async def test_tables_that_expire_together_have_times_of_their_own() -> None:
+    now = 100.0
+    batcher = Batcher(rows=10, seconds=0.01, queue_batches=2, clock=lambda: now)
+    connection = connect(batcher, lambda: now)
+    peers = [speaker.Peer(f"10.1.0.{i}") for i in range(3)]
+    await connection.receive(b"".join(map(speaker.peer_up, peers)))
+    now += 601
+    connection.expire()
+    batch = await batcher.next()
+    assert batch is not None
+    changes = [*batch.before_routes, *batch.after_routes]
+    times = [one.time_us for one in changes if isinstance(one, TableComplete)]
+    assert len(times) == len(set(times)) == len(peers)
+
+
+async def test_a_connection_that_ended_is_let_go_of_at_once() -> None:
+    batcher = Batcher(rows=10, seconds=1, queue_batches=2, clock=time.monotonic)
+    connection = connect(batcher, time.monotonic)
+    await connection.receive(speaker.initiation() + speaker.peer_up(speaker.Peer()))
+    left = weakref.ref(connection)
+    connection.end("the router closed the connection")
+    gc.disable()
+    try:
+        del connection
+        assert left() is None
+    finally:
+        gc.enable()
